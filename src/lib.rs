@@ -1,0 +1,14 @@
+pub mod blueprint;
+pub mod cloud;
+pub mod engine;
+pub mod event;
+pub mod plan;
+pub mod policy;
+pub mod python;
+pub mod residency;
+pub mod resource;
+pub mod resources;
+pub mod script;
+pub mod stack;
+pub mod text;
+pub mod weights;
