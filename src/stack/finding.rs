@@ -1,0 +1,136 @@
+//! What is found about a stack: a code, a place in the file, what is wrong and what to do. Findings
+//! are data; nothing here prints, and `ui::snippet` shows them.
+
+use std::ops::Range;
+
+use serde::Serialize;
+
+/// How much a finding matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    Info,
+    /// It works, but probably not as meant.
+    Warning,
+    /// Nothing is done with such a stack.
+    Error,
+}
+
+/// One finding. Codes: `FI1xx` form, `FI2xx` residency, `FI3xx` EMR, `FI4xx` access, `FI5xx` storage,
+/// `FI6xx` scripts and packages.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    pub code: &'static str,
+    pub severity: Severity,
+    pub file: String,
+    /// From 1.
+    pub line: usize,
+    /// From 1, in characters.
+    pub column: usize,
+    /// Bytes of the source that it is about.
+    #[serde(skip)]
+    pub span: Range<usize>,
+    pub message: String,
+    pub hint: Option<String>,
+}
+
+/// A finding that does not know its file yet.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Problem {
+    pub(super) code: &'static str,
+    pub(super) severity: Severity,
+    pub(super) span: Range<usize>,
+    pub(super) message: String,
+    pub(super) hint: Option<String>,
+}
+
+impl Problem {
+    pub(super) fn new(code: &'static str, span: Range<usize>, message: impl Into<String>) -> Self {
+        Self { code, severity: Severity::Error, span, message: message.into(), hint: None }
+    }
+
+    pub(super) fn hint(self, hint: impl Into<String>) -> Self {
+        Self { hint: Some(hint.into()), ..self }
+    }
+
+    /// The finding in its file, with line and column counted.
+    pub(super) fn found_in(self, file: &str, lines: &Lines<'_>) -> Finding {
+        let text = lines.text;
+        let start = text.floor_char_boundary(self.span.start.min(text.len()));
+        let end = text.ceil_char_boundary(self.span.end.clamp(start, text.len()));
+        let (line, column) = lines.position(start);
+        Finding {
+            code: self.code,
+            severity: self.severity,
+            file: file.to_owned(),
+            line,
+            column,
+            span: start..end,
+            message: self.message,
+            hint: self.hint,
+        }
+    }
+}
+
+/// Where the lines of a text begin, counted once for all findings.
+pub(super) struct Lines<'a> {
+    text: &'a str,
+    starts: Vec<usize>,
+}
+
+impl<'a> Lines<'a> {
+    pub(super) fn of(text: &'a str) -> Self {
+        let after_newlines = text.match_indices('\n').map(|(newline, _)| newline + 1);
+        Self { text, starts: std::iter::once(0).chain(after_newlines).collect() }
+    }
+
+    /// Line and column of a byte, both from 1.
+    fn position(&self, at: usize) -> (usize, usize) {
+        let line = self.starts.partition_point(|start| *start <= at);
+        let start = self.starts.get(line - 1).copied().unwrap_or(0);
+        (line, self.text[start..at].chars().count() + 1)
+    }
+}
+
+/// The name that was probably meant, if one is near enough to be worth saying.
+pub(super) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let most = (name.chars().count() / 3).clamp(1, 3);
+    known
+        .into_iter()
+        .map(|candidate| (strsim::damerau_levenshtein(&name.to_lowercase(), &candidate.to_lowercase()), candidate))
+        .filter(|(distance, _)| *distance <= most)
+        .min()
+        .map(|(_, candidate)| candidate)
+}
+
+/// A hint for a name that is not among those known: the near one, else all of them.
+pub(super) fn meant<'a>(name: &str, known: impl IntoIterator<Item = &'a str> + Clone, none: &str) -> String {
+    if let Some(near) = nearest(name, known.clone()) {
+        return format!("did you mean `{near}`?");
+    }
+    let known: Vec<&str> = known.into_iter().collect();
+    if known.is_empty() { none.to_owned() } else { format!("there are: {}", known.join(", ")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_count_characters_and_lines_count_from_one() {
+        let text = "a: é\nbé: c\n";
+        let finding = Problem::new("FI100", 9..10, "x").found_in("f.yaml", &Lines::of(text));
+        assert_eq!((finding.line, finding.column), (2, 3));
+        let inside_a_character = Problem::new("FI100", 4..4, "x").found_in("f.yaml", &Lines::of(text));
+        assert_eq!(inside_a_character.column, 4);
+        let beyond = Problem::new("FI100", 900..901, "x").found_in("f.yaml", &Lines::of(text));
+        assert_eq!((beyond.line, beyond.column), (3, 1));
+    }
+
+    #[test]
+    fn near_names_are_near() {
+        assert_eq!(nearest("regoin", ["region", "stack"]), Some("region"));
+        assert_eq!(nearest("x", ["region", "stack"]), None);
+        assert_eq!(nearest("spark", ["Spark"]), Some("Spark"));
+    }
+}

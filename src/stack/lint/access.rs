@@ -1,0 +1,95 @@
+//! `FI4xx`: who may come in, and what the nodes may touch. The world is never let in.
+
+use std::collections::BTreeSet;
+
+use super::Cx;
+use crate::stack::{Existing, NodesRole, Place};
+
+pub(super) fn check(cx: &mut Cx<'_>) {
+    openings(cx);
+    network(cx);
+    grants(cx);
+}
+
+fn openings(cx: &mut Cx<'_>) {
+    let Some(cluster) = &cx.stack.cluster else { return };
+    for (index, access) in cluster.access.iter().enumerate() {
+        let index = index.to_string();
+        let from = ["cluster", "access", &index, "from"];
+        if access.from.is_world() {
+            let message = format!("port {} would be open to the whole world", access.port);
+            cx.error("FI401", &from, message, "let in your own address alone, as in 203.0.113.7/32");
+        } else if access.from.is_wide() {
+            let message = format!("{} lets in a large part of the internet", access.from);
+            cx.warning("FI402", &from, message, "name your own address, or your office's range");
+        }
+        if access.port == 0 {
+            cx.error("FI403", &["cluster", "access", &index, "port"], "0 is no port", "write 22, 9443 or 18080");
+        }
+        if access.port == 22 && cluster.key_pair.is_none() {
+            let port = ["cluster", "access", &index, "port"];
+            cx.warning("FI404", &port, "without a key pair nobody can log in by SSH", "add `key_pair` to the cluster");
+        }
+    }
+    if !cluster.access.is_empty() && cx.stack.security_groups.is_some() {
+        let message = "an existing security group is never changed, so it cannot be opened";
+        cx.error("FI405", &["cluster", "access"], message, "remove `access`, or `security_groups`");
+    }
+}
+
+/// Ids begin as AWS's do: a name where an id belongs fails late and cryptically.
+fn network(cx: &mut Cx<'_>) {
+    let stack = cx.stack;
+    if let Some(subnet) = stack.cluster.as_ref().and_then(|cluster| cluster.subnet.as_deref())
+        && !is_id(subnet, "subnet-")
+    {
+        cx.error(
+            "FI406",
+            &["cluster", "subnet"],
+            format!("`{subnet}` is not the id of a subnet"),
+            "write it as in subnet-0123456789abcdef0",
+        );
+    }
+    let Some(groups) = &stack.security_groups else { return };
+    let named =
+        [("primary", Some(&groups.primary)), ("core", Some(&groups.core)), ("service", groups.service.as_ref())];
+    for (part, group) in named {
+        if let Some(Existing { existing }) = group.filter(|group| !is_id(&group.existing, "sg-")) {
+            let path = ["security_groups", part, "existing"];
+            cx.error(
+                "FI406",
+                &path,
+                format!("`{existing}` is not the id of a security group"),
+                "write it as in sg-0123456789abcdef0",
+            );
+        }
+    }
+}
+
+fn is_id(text: &str, prefix: &str) -> bool {
+    text.strip_prefix(prefix).is_some_and(|rest| rest.len() >= 8 && rest.bytes().all(|byte| byte.is_ascii_hexdigit()))
+}
+
+/// What the stack says the nodes may touch covers what its jobs touch.
+fn grants(cx: &mut Cx<'_>) {
+    let stack = cx.stack;
+    let NodesRole::Ours(Some(said)) = &stack.roles.nodes else { return };
+    if stack.instance_profile.is_some() {
+        let message = "the existing instance profile brings its own role, so these grants go to nobody";
+        cx.warning("FI407", &["roles", "nodes"], message, "remove `roles.nodes`, or `instance_profile`");
+    }
+    let within = |granted: &BTreeSet<Place>, place: &Place| granted.iter().any(|wide| wide.holds(place));
+    for (key, job) in &stack.jobs {
+        let Some(features) = job.features() else { continue };
+        if !within(&said.read, &features.input) && !within(&said.write, &features.input) {
+            let message = format!("the nodes may not read {}", features.input);
+            cx.error("FI408", &["jobs", key, "input"], message, "add it to `roles.nodes.read`");
+        }
+        for output in features.outputs() {
+            if !within(&said.write, &output) {
+                let message = format!("the nodes may not write {output}");
+                cx.error("FI408", &["jobs", key, "output"], message, format!("add {output} to `roles.nodes.write`"));
+            }
+        }
+    }
+}

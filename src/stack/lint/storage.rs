@@ -1,0 +1,190 @@
+//! `FI5xx`: buckets and the places in them: names S3 takes, references that lead somewhere, outputs
+//! that do not erase one another.
+
+use super::Cx;
+use crate::stack::finding::meant;
+use crate::stack::{Bucket, NodesRole, OurBucket, Place};
+
+/// The longest name of a bucket, and the length of an account number.
+const LONGEST: usize = 63;
+const ACCOUNT: usize = 12;
+
+pub(super) fn check(cx: &mut Cx<'_>) {
+    names(cx);
+    expiry(cx);
+    for (path, place) in places(cx) {
+        let path: Vec<&str> = path.iter().map(String::as_str).collect();
+        reference(cx, &path, &place);
+    }
+    outputs(cx);
+    logs(cx);
+}
+
+fn names(cx: &mut Cx<'_>) {
+    let stack = cx.stack;
+    let mut taken: Vec<&str> = Vec::new();
+    for (key, bucket) in &stack.buckets {
+        let name_path = ["buckets", key, "name"];
+        let name = match bucket {
+            Bucket::Ours(OurBucket { name: Some(name), .. }) => name.as_str(),
+            Bucket::Ours(_) => {
+                let length = stack.name.len() + key.len() + ACCOUNT + 2;
+                if length > LONGEST {
+                    let message =
+                        format!("`{}-{key}-<account>` is {length} characters long; S3 takes {LONGEST}", stack.name);
+                    cx.error("FI501", &["buckets", key], message, "shorten the key, or the stack's name");
+                }
+                continue;
+            }
+            Bucket::Existing(existing) => existing.name(),
+        };
+        let ours = matches!(bucket, Bucket::Ours(_));
+        let path = if ours { name_path } else { ["buckets", key, "existing"] };
+        if let Some(wrong) = wrong_name(name) {
+            let hint = "3 to 63 lower-case letters, digits and hyphens, beginning and ending with a letter or digit";
+            cx.error("FI501", &path, format!("`{name}` {wrong}"), hint);
+        } else if ours && !name.starts_with(&format!("{}-", stack.name)) {
+            let message =
+                format!("`{name}` does not begin with `{}-`, so the stack would not find it again", stack.name);
+            cx.error("FI502", &path, message, format!("call it {}-{name}", stack.name));
+        }
+        if taken.contains(&name) {
+            cx.error("FI503", &path, format!("another bucket is called `{name}` too"), "give each bucket its own name");
+        }
+        taken.push(name);
+    }
+}
+
+/// What S3 has against a name. Dots are legal there, but break TLS to the bucket's own host name.
+fn wrong_name(name: &str) -> Option<&'static str> {
+    let legal = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    if !(3..=LONGEST).contains(&name.len()) {
+        Some("has a length that S3 does not take")
+    } else if name.contains('.') {
+        Some("has a dot, which breaks TLS to the bucket")
+    } else if !name.bytes().all(legal) {
+        Some("has characters that S3 does not take")
+    } else if name.starts_with('-') || name.ends_with('-') {
+        Some("begins or ends with a hyphen")
+    } else if ["xn--", "sthree-", "amzn-s3-demo-"].iter().any(|prefix| name.starts_with(prefix)) {
+        Some("begins with what S3 keeps for itself")
+    } else if ["-s3alias", "--ol-s3", "--x-s3", "--table-s3", "-an"].iter().any(|suffix| name.ends_with(suffix)) {
+        Some("ends with what S3 keeps for itself")
+    } else {
+        None
+    }
+}
+
+fn expiry(cx: &mut Cx<'_>) {
+    for (key, bucket) in &cx.stack.buckets {
+        let Bucket::Ours(bucket) = bucket else { continue };
+        for (prefix, period) in &bucket.expire {
+            let whole = prefix.is_empty();
+            let path = ["buckets", key, "expire", prefix];
+            let path = if whole { &path[..3] } else { &path[..] };
+            if period.as_days().is_none() {
+                cx.error(
+                    "FI504",
+                    path,
+                    format!("`{period}` is not a number of days"),
+                    "S3 counts expiry in whole days, as in 30d",
+                );
+            }
+            if !whole {
+                well_formed(cx, path, prefix);
+            }
+        }
+    }
+}
+
+/// Every place that the stack names, and where it is written.
+fn places(cx: &Cx<'_>) -> Vec<(Vec<String>, Place)> {
+    let stack = cx.stack;
+    let path = |parts: &[&str]| parts.iter().map(|part| (*part).to_owned()).collect::<Vec<_>>();
+    let mut places = Vec::new();
+    for (index, upload) in stack.uploads.iter().enumerate() {
+        places.push((path(&["uploads", &index.to_string(), "to"]), upload.to.clone()));
+    }
+    if let NodesRole::Ours(Some(grants)) = &stack.roles.nodes {
+        // Sets have lost the order of the file: each place is found again by its text.
+        for (list, granted) in [("read", &grants.read), ("write", &grants.write)] {
+            for place in granted {
+                let index = cx.index_of(&["roles", "nodes", list], |text| text.parse().as_ref() == Ok(place));
+                places.push((path(&["roles", "nodes", list, &index]), place.clone()));
+            }
+        }
+    }
+    for (key, job) in &stack.jobs {
+        if let Some(features) = job.features() {
+            places.push((path(&["jobs", key, "input"]), features.input.clone()));
+            places.push((path(&["jobs", key, "output"]), features.output.clone()));
+        }
+    }
+    if let Some(logs) = stack.cluster.as_ref().and_then(|cluster| cluster.logs.as_ref()) {
+        places.push((path(&["cluster", "logs"]), logs.clone()));
+    }
+    places
+}
+
+fn reference(cx: &mut Cx<'_>, path: &[&str], place: &Place) {
+    let buckets = &cx.stack.buckets;
+    if !buckets.contains_key(&place.bucket) {
+        let hint = meant(&place.bucket, buckets.keys().map(String::as_str), "declare it under `buckets`");
+        cx.error("FI505", path, format!("there is no bucket `{}` in this stack", place.bucket), hint);
+    }
+    if !place.prefix.is_empty() {
+        well_formed(cx, path, &place.prefix);
+    }
+}
+
+/// A prefix is a folder: S3 would take anything, and make another key of it.
+fn well_formed(cx: &mut Cx<'_>, path: &[&str], prefix: &str) {
+    if prefix.starts_with('/') || prefix.contains("//") {
+        let message = format!("`{prefix}` has an empty part: `//` makes another key than `/`");
+        cx.error("FI506", path, message, "write one slash between parts, and none in front");
+    } else if prefix.split('/').any(|part| part == "." || part == "..") {
+        cx.error(
+            "FI506",
+            path,
+            format!("`{prefix}` has a part `.` or `..`, which S3 does not resolve"),
+            "write the prefix itself",
+        );
+    } else if !prefix.ends_with('/') {
+        let message = format!("`{prefix}` does not end with a slash, so it also means all that begins with it");
+        cx.error("FI507", path, message, format!("write {prefix}/"));
+    }
+}
+
+/// No job writes where it reads, where another writes, or where uploads go.
+fn outputs(cx: &mut Cx<'_>) {
+    let stack = cx.stack;
+    let jobs: Vec<_> = stack.jobs.iter().filter_map(|(key, job)| Some((key, job.features()?))).collect();
+    let overlap = |one: &Place, other: &Place| one.holds(other) || other.holds(one);
+    for (index, (key, job)) in jobs.iter().enumerate() {
+        let path = ["jobs", key, "output"];
+        let outputs = job.outputs();
+        if let Some(output) = outputs.iter().find(|output| overlap(output, &job.input)) {
+            let message = format!("{output} overlaps the input {}: the job would read what it writes", job.input);
+            cx.error("FI508", &path, message, "read from a folder of its own, as in data/images/");
+        }
+        for (other, earlier) in &jobs[..index] {
+            if earlier.outputs().iter().any(|output| outputs.iter().any(|own| overlap(own, output))) {
+                let message = format!("job `{other}` writes to the same places: each would erase the other's results");
+                cx.error("FI509", &path, message, format!("give it its own, as in {}{key}/", job.output));
+            }
+        }
+        for upload in &stack.uploads {
+            if outputs.iter().any(|output| overlap(output, &upload.to)) {
+                let message = format!("the job overwrites where {} is uploaded to", upload.from.display());
+                cx.error("FI509", &path, message, format!("write elsewhere than {}", upload.to));
+            }
+        }
+    }
+}
+
+fn logs(cx: &mut Cx<'_>) {
+    if cx.stack.cluster.is_some() && cx.stack.logs().is_none() {
+        let message = "without a place for logs, a failed start leaves no trace";
+        cx.warning("FI510", &["cluster"], message, "declare a bucket called `logs`, or say `logs: data/logs/`");
+    }
+}

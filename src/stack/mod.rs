@@ -1,0 +1,372 @@
+//! What a person writes: the types of a stack, which are also the reference of its language (the
+//! JSON Schema is derived from them). Plain values, no positions, no I/O; what is left unsaid is
+//! answered by the methods of [`Stack`], in one place. Nothing here knows how AWS is asked for it.
+
+mod cluster;
+pub mod facts;
+pub mod finding;
+mod forms;
+mod job;
+mod lint;
+mod load;
+mod node;
+mod quantity;
+mod read;
+mod release;
+mod schema;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::residency::EuRegion;
+
+pub use cluster::{Access, Cidr, Cluster, Configuration, Group, Market, RootVolume, ScaleDown, Volume, VolumeKind};
+pub use finding::{Finding, Severity};
+pub use forms::{Expire, Place};
+pub use job::{Bootstrap, BootstrapWork, FeatureJob, Job, JobWork, Model, OnFailure, PackagesFrom, Pca, Weights};
+pub use load::{Broken, Loaded, Source, load, load_text};
+pub use quantity::{Money, Period};
+pub use release::Release;
+pub use schema::schema;
+
+/// Everything one environment consists of.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(title = "A fruitsinfra stack")]
+pub struct Stack {
+    /// Name of the stack: the beginning of every name in AWS. Lower-case letters, digits, hyphens.
+    #[serde(rename = "stack")]
+    pub name: String,
+    /// Where all of it lives. The EU only.
+    pub region: EuRegion,
+    /// Number of the AWS account, 12 digits. Fills the number in offline commands; online, another
+    /// account than this one is refused.
+    pub account: Option<String>,
+    /// Who answers for it: an address that others can write to.
+    pub owner: String,
+    /// Tags on everything that can bear them.
+    #[serde(default)]
+    pub tags: BTreeMap<String, String>,
+    /// Bounds on money and time.
+    #[serde(default)]
+    pub limits: Limits,
+    /// ARN of a KMS key of the stack's region, with which its buckets are encrypted.
+    pub kms_key: Option<String>,
+    /// Buckets by key. A bucket is called `<stack>-<key>-<account>` unless it has a name.
+    #[serde(default)]
+    pub buckets: BTreeMap<String, Bucket>,
+    /// Local files that belong in the buckets.
+    #[serde(default)]
+    pub uploads: Vec<Upload>,
+    #[serde(default)]
+    pub roles: Roles,
+    /// An instance profile of somebody else's; without it the stack makes its own.
+    pub instance_profile: Option<Existing>,
+    /// Security groups of somebody else's; without them the stack makes its own.
+    pub security_groups: Option<SecurityGroups>,
+    /// What every node runs before Spark starts, in this order.
+    #[serde(default)]
+    pub bootstrap: Vec<Bootstrap>,
+    /// The EMR cluster. A stack without one is storage only.
+    pub cluster: Option<Cluster>,
+    /// Work for the cluster, by key.
+    #[serde(default)]
+    pub jobs: BTreeMap<String, Job>,
+}
+
+/// Bounds: what exceeds them is refused before anything is made.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Limits {
+    /// The most an hour may cost.
+    pub hourly: Option<Money>,
+    /// The most one life of the cluster may cost, from `up` to its end.
+    pub demo: Option<Money>,
+    /// The longest a cluster may live. 3h unless said.
+    pub lifetime: Period,
+    /// The longest a cluster may idle. 45m unless said.
+    pub idle: Period,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { hourly: None, demo: None, lifetime: Period::hours(3), idle: Period::minutes(45) }
+    }
+}
+
+/// Somebody else's resource: read and checked, never changed or deleted.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Existing {
+    /// Its name, id or ARN in AWS.
+    pub existing: String,
+}
+
+impl Existing {
+    /// The bare name: the last part of an ARN, or what was written.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        if self.existing.starts_with("arn:") {
+            self.existing.rsplit(['/', ':']).next().unwrap_or(&self.existing)
+        } else {
+            &self.existing
+        }
+    }
+}
+
+/// A place for objects. Public access is always blocked, on ours.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(try_from = "forms::BucketForm")]
+#[schemars(with = "forms::BucketForm")]
+pub enum Bucket {
+    Ours(OurBucket),
+    Existing(Existing),
+}
+
+/// A bucket that the stack makes, and removes with `destroy`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct OurBucket {
+    /// Its name in AWS, beginning with `<stack>-`; None means `<stack>-<key>-<account>`.
+    pub name: Option<String>,
+    pub versioning: bool,
+    /// Ages at which objects are deleted, by prefix; the empty prefix is the whole bucket.
+    pub expire: BTreeMap<String, Period>,
+    /// None means the stack's `kms_key`, else keys that S3 manages.
+    pub kms_key: Option<String>,
+}
+
+/// A folder of this machine, and where its files go.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Upload {
+    /// A file or folder, relative to the stack's file.
+    pub from: PathBuf,
+    /// A bucket's key and a prefix in it, as in `data/images/`.
+    pub to: Place,
+}
+
+/// Who the cluster acts as.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Roles {
+    /// The role of the nodes. Unsaid: one of our own that may read and write what the jobs name.
+    pub nodes: NodesRole,
+    /// The role of EMR itself. Unsaid: one of our own with the least EMR needs.
+    pub service: Option<Existing>,
+}
+
+/// The role that the nodes, and so the jobs, act as.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(try_from = "forms::NodesRoleForm")]
+#[schemars(with = "forms::NodesRoleForm")]
+pub enum NodesRole {
+    /// Made by the stack; None means the grants that the jobs need.
+    Ours(Option<Grants>),
+    Existing(Existing),
+}
+
+impl Default for NodesRole {
+    fn default() -> Self {
+        Self::Ours(None)
+    }
+}
+
+/// Places that the nodes may read, and places they may also write and delete in.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Grants {
+    pub read: BTreeSet<Place>,
+    pub write: BTreeSet<Place>,
+}
+
+/// Somebody else's security groups, by what they are for.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SecurityGroups {
+    pub primary: Existing,
+    pub core: Existing,
+    /// The service-access group, in a private subnet.
+    pub service: Option<Existing>,
+}
+
+/// How a bucket's objects are encrypted at rest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Encryption<'a> {
+    /// With keys that S3 manages.
+    S3,
+    /// With the KMS key of this ARN.
+    Kms(&'a str),
+}
+
+impl Stack {
+    /// The name of a bucket in AWS; None for a key that is not declared.
+    #[must_use]
+    pub fn bucket_name(&self, key: &str, account: &str) -> Option<String> {
+        Some(match self.buckets.get(key)? {
+            Bucket::Ours(OurBucket { name: Some(name), .. }) => name.clone(),
+            Bucket::Ours(_) => self.default_bucket_name(key, account),
+            Bucket::Existing(existing) => existing.name().to_owned(),
+        })
+    }
+
+    /// `<stack>-<key>-<account>`, the name of a bucket that was given none; also that of `home`.
+    #[must_use]
+    pub fn default_bucket_name(&self, key: &str, account: &str) -> String {
+        format!("{}-{key}-{account}", self.name)
+    }
+
+    /// How objects in a bucket of ours are encrypted: its own key, else the stack's, else S3's.
+    #[must_use]
+    pub fn encryption<'a>(&'a self, bucket: &'a OurBucket) -> Encryption<'a> {
+        match bucket.kms_key.as_deref().or(self.kms_key.as_deref()) {
+            Some(arn) => Encryption::Kms(arn),
+            None => Encryption::S3,
+        }
+    }
+
+    /// How long the cluster may do nothing before EMR ends it: what it says, else the limit.
+    #[must_use]
+    pub fn idle(&self) -> Period {
+        self.cluster.as_ref().and_then(|cluster| cluster.idle).unwrap_or(self.limits.idle)
+    }
+
+    /// Where EMR puts the cluster's logs: what it says, else `logs/emr/` if there is a bucket
+    /// called `logs`. None: nowhere, and a failed bootstrap leaves no trace.
+    #[must_use]
+    pub fn logs(&self) -> Option<Place> {
+        let said = self.cluster.as_ref().and_then(|cluster| cluster.logs.clone());
+        said.or_else(|| self.buckets.contains_key("logs").then(|| Place::new("logs", "emr/")))
+    }
+
+    /// What the nodes' own role may touch: what the stack says, else the jobs' inputs and outputs.
+    /// The log place can always be written. None where the role is somebody else's.
+    #[must_use]
+    pub fn grants(&self) -> Option<Grants> {
+        let NodesRole::Ours(said) = &self.roles.nodes else { return None };
+        let mut grants = said.clone().unwrap_or_else(|| {
+            let features = || self.jobs.values().filter_map(Job::features);
+            Grants {
+                read: features().map(|job| job.input.clone()).collect(),
+                write: features().flat_map(FeatureJob::outputs).collect(),
+            }
+        });
+        grants.write.extend(self.logs());
+        Some(grants)
+    }
+
+    /// The Python that Spark runs, and so the one that packages are installed for: what
+    /// `PYSPARK_PYTHON` says, else the release's default. None where neither is known.
+    #[must_use]
+    pub fn python(&self) -> Option<String> {
+        let cluster = self.cluster.as_ref()?;
+        let said = cluster.property(&["spark-env", "export"], "PYSPARK_PYTHON");
+        match said.and_then(|path| path.rsplit_once("python")) {
+            Some((_, version)) if version.starts_with("3.") => Some(version.to_owned()),
+            _ => cluster.release.default_python().map(str::to_owned),
+        }
+    }
+
+    /// Whether TensorFlow comes with the release, so that no package may bring a second one.
+    #[must_use]
+    pub fn tensorflow_application(&self) -> bool {
+        let cluster = self.cluster.as_ref();
+        cluster.is_some_and(|cluster| cluster.has_application("TensorFlow"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::path::Path;
+
+    use super::*;
+
+    /// Every stack of the repository.
+    pub(super) fn stacks() -> Vec<(PathBuf, Loaded)> {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let folders = [root.join("stacks"), root.join("tests/cases")];
+        let files = folders.iter().flat_map(|folder| folder.read_dir().expect("is a folder"));
+        let mut paths: Vec<PathBuf> = files.map(|file| file.expect("is readable").path()).collect();
+        paths.retain(|path| path.extension().is_some_and(|extension| extension == "yaml"));
+        paths
+            .into_iter()
+            .map(|path| (path.clone(), load(&path).unwrap_or_else(|broken| panic!("{broken}: {:#?}", broken.findings))))
+            .collect()
+    }
+
+    fn stack(name: &str) -> Stack {
+        let found = stacks().into_iter().find(|(path, _)| path.ends_with(name));
+        found.expect(name).1.stack
+    }
+
+    #[test]
+    fn every_stack_of_the_repository_is_without_findings() {
+        for (path, loaded) in stacks() {
+            assert!(loaded.findings.is_empty(), "{}: {:#?}", path.display(), loaded.findings);
+        }
+    }
+
+    #[test]
+    fn what_is_unsaid_has_an_answer() {
+        let minimal = stack("minimal.yaml");
+        assert_eq!(minimal.idle(), Period::minutes(45));
+        assert_eq!(minimal.limits.lifetime, Period::hours(3));
+        assert_eq!(minimal.logs(), Some(Place::new("logs", "emr/")));
+        assert_eq!(minimal.python().as_deref(), Some("3.9"));
+        assert_eq!(minimal.bucket_name("data", "000000000000").as_deref(), Some("fruits-minimal-data-000000000000"));
+        assert_eq!(minimal.bucket_name("absent", "000000000000"), None);
+        let grants = minimal.grants().expect("the role is ours");
+        assert_eq!(grants.read, BTreeSet::from([Place::new("data", "images/")]));
+        let writes: Vec<String> = grants.write.iter().map(Place::to_string).collect();
+        assert_eq!(writes, ["data/features/", "data/model/", "data/pca/", "data/report/", "logs/emr/"]);
+    }
+
+    #[test]
+    fn what_is_said_holds() {
+        let everything = stack("everything.yaml");
+        assert_eq!(everything.idle(), Period::minutes(90));
+        assert_eq!(everything.bucket_name("data", "000000000000").as_deref(), Some("everything-data-of-ours"));
+        assert_eq!(everything.bucket_name("old", "000000000000").as_deref(), Some("bucket-of-somebody-else"));
+        let Bucket::Ours(logs) = &everything.buckets["logs"] else { panic!("logs are ours") };
+        assert_eq!(everything.encryption(logs), Encryption::Kms(everything.kms_key.as_deref().expect("is said")));
+        let own = everything.bootstrap.last().expect("has actions");
+        assert_eq!(own.args, ["a b", "say \"hi\"", "it's $HOME", "é 🍎", ""]);
+        assert_eq!(stack("demo.yaml").python().as_deref(), Some("3.11"));
+    }
+
+    #[test]
+    fn cases_from_the_field_keep_what_they_said() {
+        let first = stack("01.yaml").cluster.expect("has a cluster");
+        assert_eq!(first.applications, ["Hadoop", "Spark", "TensorFlow", "JupyterHub"]);
+        assert_eq!(first.configurations[0].properties["s3.persistence.enabled"], "true");
+
+        let third = stack("03.yaml");
+        assert_eq!(third.logs(), Some(Place::new("data", "logs/")));
+        assert_eq!(third.roles.service.expect("is said").name(), "EMR_DefaultRole");
+        let cluster = third.cluster.expect("has a cluster");
+        let groups: Vec<_> = cluster
+            .groups()
+            .map(|(part, group)| (part, group.name.as_deref(), group.count, group.volumes[0].per_instance))
+            .collect();
+        let expected = [
+            ("primary", Some("Primaire"), 1, 2),
+            ("core", Some("Unité principale"), 1, 2),
+            ("extra", Some("Tâche - 1"), 2, 2),
+        ];
+        assert_eq!(groups, expected);
+    }
+
+    #[test]
+    fn ranges_are_stored_as_aws_stores_them() {
+        let network = |text: &str| text.parse::<Cidr>().map(|cidr| cidr.network().to_string());
+        assert_eq!(network("203.0.113.7/24").as_deref(), Ok("203.0.113.0/24"));
+        assert_eq!(network("203.0.113.7").as_deref(), Ok("203.0.113.7/32"));
+        assert_eq!(network("0.0.0.0/0").as_deref(), Ok("0.0.0.0/0"));
+        assert_eq!(network("2001:db8::1/32").as_deref(), Ok("2001:db8::/32"));
+        for wrong in ["203.0.113.7/33", "203.0.113/24", "2001:db8::1/129", "me", "1.2.3.4/"] {
+            assert!(wrong.parse::<Cidr>().is_err(), "{wrong}");
+        }
+    }
+}
