@@ -1,0 +1,242 @@
+//! What can go wrong between us and AWS, in few classes. AWS's many words are sorted here and nowhere else.
+
+use std::fmt;
+
+use aws_smithy_types::error::display::DisplayErrorContext;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use aws_smithy_runtime_api::client::result::SdkError;
+
+/// What a caller can do about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Class {
+    /// It is not there.
+    Absent,
+    /// The name is taken by something that is not this stack's.
+    Taken,
+    /// AWS has not caught up with itself (IAM, S3 after a delete): the same call works in a while.
+    NotYet,
+    /// Something else holds on to it: works when that is gone.
+    InUse,
+    /// A condition on the call did not hold (`If-None-Match`, `If-Match`).
+    Precondition,
+    Throttled,
+    /// The credentials do not allow it.
+    Denied,
+    /// AWS understood and said no: the same call never works.
+    Invalid,
+    /// Sent, and no answer: it may or may not have been done.
+    Unknown,
+    /// It was made and then failed by itself: a cluster's bootstrap, capacity.
+    Failed,
+    /// A bounded wait ran out.
+    TimedOut,
+    Interrupted,
+    /// Something outside the EU, or another stack's.
+    Refused,
+    Bug,
+}
+
+#[derive(Debug, Clone)]
+pub struct CloudError {
+    pub class: Class,
+    /// `emr RunJobFlow`; empty where no call was made.
+    pub call: String,
+    /// AWS's code.
+    pub code: Option<String>,
+    pub message: String,
+    /// A tail of a log that explains it, for a person.
+    pub detail: Option<String>,
+}
+
+impl std::error::Error for CloudError {}
+
+impl fmt::Display for CloudError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)?;
+        if let Some(code) = &self.code {
+            write!(f, " ({}: {code})", self.call)?;
+        } else if !self.call.is_empty() {
+            write!(f, " ({})", self.call)?;
+        }
+        if let Some(detail) = &self.detail {
+            write!(f, "\n{detail}")?;
+        }
+        Ok(())
+    }
+}
+
+impl CloudError {
+    pub fn new(class: Class, message: impl Into<String>) -> Self {
+        Self { class, call: String::new(), code: None, message: message.into(), detail: None }
+    }
+
+    pub fn absent(message: impl Into<String>) -> Self {
+        Self::new(Class::Absent, message)
+    }
+
+    pub fn taken(message: impl Into<String>) -> Self {
+        Self::new(Class::Taken, message)
+    }
+
+    pub fn failed(message: impl Into<String>) -> Self {
+        Self::new(Class::Failed, message)
+    }
+
+    pub fn timed_out(message: impl Into<String>) -> Self {
+        Self::new(Class::TimedOut, message)
+    }
+
+    pub fn refused(message: impl Into<String>) -> Self {
+        Self::new(Class::Refused, message)
+    }
+
+    pub fn interrupted() -> Self {
+        Self::new(Class::Interrupted, "interrupted")
+    }
+
+    /// Something that our own rules exclude. Told as an error: a panic would lose what others are doing.
+    pub fn bug(message: impl Into<String>) -> Self {
+        Self::new(Class::Bug, format!("a mistake of fruitsinfra's own: {}", message.into()))
+    }
+
+    #[must_use]
+    pub fn with_detail(mut self, detail: impl Into<String>) -> Self {
+        self.detail = Some(detail.into());
+        self
+    }
+
+    /// What a person can do.
+    pub fn hint(&self) -> Option<String> {
+        let hint = match self.class {
+            Class::Taken => "rename it in the stack, or refer to it with `existing:`",
+            Class::Denied => "`fruitsinfra render STACK policy` writes what the caller must be allowed",
+            Class::Throttled | Class::NotYet | Class::InUse | Class::Unknown | Class::TimedOut | Class::Interrupted => {
+                "run the same command again: it continues where this one ended"
+            }
+            _ => return None,
+        };
+        Some(hint.into())
+    }
+
+    /// Sorts an SDK's error; `call` is `service Operation`.
+    pub fn from_sdk<E, R>(call: &str, error: SdkError<E, R>) -> Self
+    where
+        E: ProvideErrorMetadata + std::error::Error + 'static,
+        R: fmt::Debug + 'static,
+    {
+        let (class, code, message) = match &error {
+            SdkError::ServiceError(service) => {
+                let code = service.err().code().unwrap_or_default().to_owned();
+                let message = service.err().message().unwrap_or_default().to_owned();
+                let class = sort(&code, &message);
+                let message = if message.is_empty() { format!("AWS answered {code}") } else { message };
+                (class, Some(code).filter(|c| !c.is_empty()), message)
+            }
+            SdkError::ConstructionFailure(_) => (class_of_refusal(&error), None, chain(&error)),
+            SdkError::DispatchFailure(failure) if failure.is_user() || chain(&error).contains(crate::cloud::http::FENCE) => {
+                (class_of_refusal(&error), None, chain(&error))
+            }
+            _ => (Class::Unknown, None, format!("no answer: {}", chain(&error))),
+        };
+        Self { class, call: call.into(), code, message, detail: None }
+    }
+}
+
+fn class_of_refusal<E: std::error::Error + 'static, R: fmt::Debug + 'static>(error: &SdkError<E, R>) -> Class {
+    if chain(error).contains(crate::cloud::http::FENCE) { Class::Refused } else { Class::Invalid }
+}
+
+/// The chain of causes, shortened to what a person reads.
+fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut words = Vec::new();
+    let mut next = Some(error);
+    while let Some(cause) = next {
+        words.push(cause.to_string());
+        next = cause.source();
+    }
+    words.dedup();
+    let last = words.pop().unwrap_or_else(|| DisplayErrorContext(error).to_string());
+    match words.first() {
+        Some(first) => format!("{first}: {last}"),
+        None => last,
+    }
+}
+
+/// AWS's codes and words, as collected from its documentation and from issue threads.
+fn sort(code: &str, message: &str) -> Class {
+    let says = |part: &str| message.contains(part);
+    match code {
+        "NoSuchBucket" | "NoSuchKey" | "NotFound" | "NoSuchEntity" | "InvalidGroup.NotFound" | "NoSuchTagSet"
+        | "NoSuchPublicAccessBlockConfiguration" | "NoSuchLifecycleConfiguration" | "NoSuchBucketPolicy"
+        | "OwnershipControlsNotFoundError" | "ServerSideEncryptionConfigurationNotFoundError" | "InvalidGroupId.NotFound"
+        | "InvalidSubnetID.NotFound" | "NoSuchUpload" => Class::Absent,
+        "BucketAlreadyExists" | "EntityAlreadyExists" | "BucketAlreadyOwnedByYou" | "InvalidGroup.Duplicate"
+        | "IdempotentParameterMismatch" => Class::Taken,
+        "PreconditionFailed" | "ConditionalRequestConflict" => Class::Precondition,
+        "OperationAborted" | "ConcurrentModification" | "EntityTemporarilyUnmodifiable" => Class::NotYet,
+        "MalformedPolicyDocument" if says("Invalid principal") => Class::NotYet,
+        "ValidationException" if says("Invalid InstanceProfile") || says("ServiceRole") && says("is invalid") => Class::NotYet,
+        "AccessDeniedException" if says("Failed to authorize instance profile") => Class::NotYet,
+        "DependencyViolation" | "DeleteConflict" | "ResourceInUse" | "BucketNotEmpty" => Class::InUse,
+        "ThrottlingException" | "Throttling" | "RequestLimitExceeded" | "SlowDown" | "TooManyRequestsException"
+        | "RequestThrottled" | "PriorRequestNotComplete" => Class::Throttled,
+        "AccessDenied" | "AccessDeniedException" | "UnauthorizedOperation" | "AuthFailure" | "InvalidClientTokenId"
+        | "SignatureDoesNotMatch" | "ExpiredToken" | "ExpiredTokenException" | "UnrecognizedClientException" | "InvalidAccessKeyId"
+        | "Forbidden" | "AuthorizationHeaderMalformed" => Class::Denied,
+        "InternalError" | "InternalFailure" | "InternalServerError" | "InternalServerException" | "ServiceUnavailable"
+        | "InternalServiceError" | "RequestTimeout" | "" => Class::Unknown,
+        _ => Class::Invalid,
+    }
+}
+
+/// Gives `.or_absent()` and the like to what a call returns.
+pub trait Outcome<T> {
+    /// `None` where AWS says that there is none.
+    fn or_absent(self) -> Result<Option<T>, CloudError>;
+}
+
+impl<T> Outcome<T> for Result<T, CloudError> {
+    fn or_absent(self) -> Result<Option<T>, CloudError> {
+        match self {
+            Ok(value) => Ok(Some(value)),
+            Err(error) if error.class == Class::Absent => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// Turns an SDK's result into ours: `call("s3 HeadBucket", request.send()).await`.
+pub async fn call<T, E, R>(
+    name: &'static str,
+    sending: impl Future<Output = Result<T, SdkError<E, R>>>,
+) -> Result<T, CloudError>
+where
+    E: ProvideErrorMetadata + std::error::Error + 'static,
+    R: fmt::Debug + 'static,
+{
+    sending.await.map_err(|error| CloudError::from_sdk(name, error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn awss_words_fall_into_the_classes_that_callers_act_on() {
+        for (code, message, class) in [
+            ("ThrottlingException", "Rate exceeded", Class::Throttled),
+            ("ValidationException", "Invalid InstanceProfile: demo-nodes.", Class::NotYet),
+            ("ValidationException", "Could not shut down one or more job flows since they are termination protected.", Class::Invalid),
+            ("AccessDeniedException", "Failed to authorize instance profile arn", Class::NotYet),
+            ("AccessDeniedException", "User is not authorized", Class::Denied),
+            ("MalformedPolicyDocument", "Invalid principal in policy: \"AWS\"", Class::NotYet),
+            ("MalformedPolicyDocument", "Syntax errors in policy.", Class::Invalid),
+            ("OperationAborted", "A conflicting conditional operation is currently in progress", Class::NotYet),
+            ("DependencyViolation", "resource sg-1 has a dependent object", Class::InUse),
+            ("PreconditionFailed", "", Class::Precondition),
+            ("InternalFailure", "", Class::Unknown),
+        ] {
+            assert_eq!(sort(code, message), class, "{code}: {message}");
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! The mark that everything of ours is born with: tags that name stack, address and owner. What lacks it is
+//! somebody else's, and is never touched.
+
+use std::collections::BTreeMap;
+
+use sha2::{Digest, Sha256};
+
+const STACK: &str = "fruitsinfra:stack";
+const ADDRESS: &str = "fruitsinfra:address";
+const OWNER: &str = "fruitsinfra:owner";
+
+/// Whose a thing in AWS is, and which of theirs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mark {
+    pub stack: String,
+    pub address: String,
+    /// The owner as the stack writes it, or its fingerprint where the tag leaves the EU.
+    pub owner: String,
+}
+
+impl Mark {
+    /// The three tags, to be sent in the create call itself.
+    pub fn tags(&self) -> BTreeMap<String, String> {
+        [(STACK, &self.stack), (ADDRESS, &self.address), (OWNER, &self.owner)].map(|(k, v)| (k.to_owned(), v.clone())).into()
+    }
+
+    /// The same for IAM, whose control plane lies in us-east-1: an owner is often a person's address, and
+    /// personal data stays in the EU.
+    pub fn tags_outside_eu(&self) -> BTreeMap<String, String> {
+        Self { owner: fingerprint(&self.owner), ..self.clone() }.tags()
+    }
+
+    /// Reads the mark of `stack`, or nothing: another stack's and no one's are alike.
+    pub fn read(tags: &BTreeMap<String, String>, stack: &str) -> Option<Self> {
+        let get = |key: &str| tags.get(key).cloned();
+        let mark = Self { stack: get(STACK)?, address: get(ADDRESS)?, owner: get(OWNER)? };
+        (mark.stack == stack).then_some(mark)
+    }
+
+    pub fn belongs_to(&self, owner: &str) -> bool {
+        self.owner == owner || self.owner == fingerprint(owner)
+    }
+
+    /// The key behind `kind/` in the address, for `list` of that kind.
+    pub fn key(&self, kind: &str) -> Option<&str> {
+        self.address.strip_prefix(kind)?.strip_prefix('/')
+    }
+}
+
+/// The tags a person wrote: all but ours.
+pub fn own_tags(tags: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+    tags.iter().filter(|(key, _)| !key.starts_with("fruitsinfra:") && !key.starts_with("aws:")).map(|(k, v)| (k.clone(), v.clone())).collect()
+}
+
+/// Twelve hex digits that stand for a text.
+pub fn fingerprint(text: impl AsRef<[u8]>) -> String {
+    sha256_hex(text)[..12].to_owned()
+}
+
+/// SHA-256 of some bytes, in hex.
+pub fn sha256_hex(bytes: impl AsRef<[u8]>) -> String {
+    hex::encode(Sha256::digest(bytes.as_ref()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mark() -> Mark {
+        Mark { stack: "demo".into(), address: "bucket/data".into(), owner: "data@fruits.example".into() }
+    }
+
+    #[test]
+    fn a_mark_reads_back_from_its_tags_for_its_own_stack_alone() {
+        assert_eq!(Mark::read(&mark().tags(), "demo"), Some(mark()));
+        assert_eq!(Mark::read(&mark().tags(), "demo-2"), None);
+        assert_eq!(Mark::read(&BTreeMap::new(), "demo"), None);
+    }
+
+    #[test]
+    fn a_mark_without_an_owner_is_none() {
+        let mut tags = mark().tags();
+        tags.remove(OWNER);
+        assert_eq!(Mark::read(&tags, "demo"), None);
+    }
+
+    #[test]
+    fn the_owners_address_stays_in_the_eu_and_is_known_again() {
+        let iam = mark().tags_outside_eu();
+        assert!(!iam.values().any(|v| v.contains('@')), "{iam:?}");
+        let read = Mark::read(&iam, "demo").expect("a mark");
+        assert!(read.belongs_to("data@fruits.example"));
+        assert!(!read.belongs_to("someone@else.example"));
+    }
+}

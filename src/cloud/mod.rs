@@ -1,0 +1,125 @@
+//! AWS as this program sees it: the SDK clients of one EU region. Only this room and the kinds name an
+//! `aws_sdk_*` crate; a client for another region cannot be built.
+
+pub mod clock;
+pub mod error;
+pub mod http;
+pub mod mark;
+pub mod objects;
+pub mod surroundings;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_config::{AppName, BehaviorVersion, Region, retry::RetryConfig, timeout::TimeoutConfig};
+use tokio::sync::{OnceCell, watch};
+
+use crate::cloud::error::{CloudError, call};
+use crate::cloud::http::Contacts;
+use crate::residency::EuRegion;
+
+/// Where the calls go.
+#[derive(Clone, Debug)]
+pub enum Endpoint {
+    /// AWS's own, with the caller's credentials.
+    Aws,
+    /// An endpoint that the user named by `AWS_ENDPOINT_URL`, with the caller's credentials.
+    Named(String),
+    /// The embedded AWS, with its well-known ones.
+    Local(String),
+}
+
+impl Endpoint {
+    fn url(&self) -> Option<&str> {
+        match self {
+            Self::Aws => None,
+            Self::Named(url) | Self::Local(url) => Some(url),
+        }
+    }
+}
+
+/// Clients for one EU region, the account behind them, and the hosts they called.
+#[derive(Clone, Debug)]
+pub struct Cloud {
+    pub region: EuRegion,
+    pub s3: aws_sdk_s3::Client,
+    pub emr: aws_sdk_emr::Client,
+    pub iam: aws_sdk_iam::Client,
+    pub ec2: aws_sdk_ec2::Client,
+    pub contacts: Contacts,
+    sts: aws_sdk_sts::Client,
+    account: Arc<OnceCell<String>>,
+}
+
+impl Cloud {
+    /// Builds the clients; makes no call.
+    pub async fn connect(region: EuRegion, endpoint: &Endpoint) -> Self {
+        let contacts = Contacts::default();
+        let timeouts = TimeoutConfig::builder()
+            .connect_timeout(Duration::from_secs(5))
+            .operation_attempt_timeout(Duration::from_secs(30))
+            .operation_timeout(Duration::from_secs(120))
+            .build();
+        // Standard, not adaptive: adaptive mode starves all calls after one throttle.
+        let retries = RetryConfig::standard().with_max_attempts(6).with_initial_backoff(Duration::from_millis(200));
+        let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
+            .region(Region::from_static(region.as_str()))
+            .http_client(http::client(region, endpoint.url(), &contacts))
+            .timeout_config(timeouts)
+            .retry_config(retries);
+        if let Ok(name) = AppName::new("fruitsinfra") {
+            loader = loader.app_name(name);
+        }
+        if let Some(url) = endpoint.url() {
+            loader = loader.endpoint_url(url);
+        }
+        if matches!(endpoint, Endpoint::Local(_)) {
+            let credentials = aws_sdk_sts::config::Credentials::new("test", "test", None, None, "the embedded AWS");
+            loader = loader.credentials_provider(credentials);
+        }
+        let config = loader.load().await;
+        let s3 = aws_sdk_s3::config::Builder::from(&config).force_path_style(endpoint.url().is_some()).build();
+        Self {
+            region,
+            s3: aws_sdk_s3::Client::from_conf(s3),
+            emr: aws_sdk_emr::Client::new(&config),
+            iam: aws_sdk_iam::Client::new(&config),
+            ec2: aws_sdk_ec2::Client::new(&config),
+            sts: aws_sdk_sts::Client::new(&config),
+            contacts,
+            account: Arc::default(),
+        }
+    }
+
+    /// The caller's account, asked once.
+    pub async fn account(&self) -> Result<&str, CloudError> {
+        let ask = || async {
+            let caller = call("sts GetCallerIdentity", self.sts.get_caller_identity().send()).await?;
+            caller.account.ok_or_else(|| CloudError::failed("AWS does not say which account these credentials are of"))
+        };
+        self.account.get_or_try_init(ask).await.map(String::as_str)
+    }
+}
+
+/// Whether a person asked to stop.
+#[derive(Clone, Debug)]
+pub struct Cancel(watch::Receiver<bool>);
+
+impl Cancel {
+    /// One end to ask with, one to be asked.
+    pub fn pair() -> (watch::Sender<bool>, Self) {
+        let (ask, asked) = watch::channel(false);
+        (ask, Self(asked))
+    }
+
+    pub fn requested(&self) -> bool {
+        *self.0.borrow()
+    }
+
+    /// Returns when it is asked for; never if nobody can ask any more.
+    pub async fn wait(&self) {
+        if self.0.clone().wait_for(|asked| *asked).await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+}

@@ -1,0 +1,371 @@
+//! Kind `bucket`: a place for data in the stack's region, closed to the public, encrypted, TLS only. It
+//! never looks into a bucket of another region, and never deletes what it was not told to.
+
+mod empty;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use aws_sdk_s3::types::{
+    BucketLifecycleConfiguration, BucketLocationConstraint, BucketVersioningStatus, CreateBucketConfiguration,
+    ExpirationStatus, LifecycleExpiration, LifecycleRule, LifecycleRuleFilter, ObjectOwnership, OwnershipControls,
+    OwnershipControlsRule, PublicAccessBlockConfiguration, ServerSideEncryption, ServerSideEncryptionByDefault,
+    ServerSideEncryptionConfiguration, ServerSideEncryptionRule, Tag, Tagging, VersioningConfiguration,
+};
+use futures::future::{BoxFuture, try_join_all};
+use serde_json::{Value, json};
+
+use crate::cloud::error::{Class, CloudError, Outcome, call};
+use crate::cloud::mark::{Mark, own_tags};
+use crate::residency::EuRegion;
+use crate::resource::{Address, Change, Cx, Field, Id, Kind, Live, Need, Resource};
+use crate::resources::{HOME, home, patiently};
+
+const NAME: &str = "bucket";
+
+pub const KIND: Kind =
+    Kind { name: NAME, stays_on_down: true, list: |cx: &Cx| -> BoxFuture<'_, _> { Box::pin(list(cx)) } };
+
+/// S3 takes its time after a delete of the same name.
+const CATCH_UP: Duration = Duration::from_secs(120);
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Bucket {
+    pub key: String,
+    pub name: String,
+    pub region: EuRegion,
+    pub settings: Settings,
+}
+
+/// What can be changed in place, which is everything but the name and the region.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Settings {
+    /// All four switches of the public access block.
+    pub public_access_blocked: bool,
+    /// `BucketOwnerEnforced`: no ACLs.
+    pub ownership: String,
+    /// `AES256`, or a KMS key's ARN.
+    pub encryption: String,
+    pub versioning: bool,
+    /// Days until objects below a prefix expire.
+    pub expire: BTreeMap<String, i32>,
+    pub policy: Value,
+    pub tags: BTreeMap<String, String>,
+}
+
+impl Bucket {
+    pub fn at(key: &str) -> Address {
+        Address::new(NAME, key)
+    }
+
+    /// The policy that refuses plain HTTP to everybody.
+    pub fn tls_only(region: EuRegion, name: &str) -> Value {
+        let arn = region.arn("s3", false, "", name);
+        json!({
+            "Version": "2012-10-17",
+            "Statement": [{
+                "Sid": "TlsOnly",
+                "Effect": "Deny",
+                "Principal": "*",
+                "Action": "s3:*",
+                "Resource": [arn, format!("{arn}/*")],
+                "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+            }],
+        })
+    }
+}
+
+#[async_trait]
+impl Resource for Bucket {
+    fn address(&self) -> Address {
+        Self::at(&self.key)
+    }
+
+    fn name(&self) -> String {
+        self.name.clone()
+    }
+
+    fn needs(&self) -> Vec<Need> {
+        // Home is made first and deleted last: it holds the lease.
+        if self.key == HOME { vec![] } else { vec![Need::orders(home())] }
+    }
+
+    fn fields(&self) -> Vec<Field> {
+        let Self { key, name, region, settings } = self;
+        let Settings { public_access_blocked, ownership, encryption, versioning, expire, policy, tags } = settings;
+        let tls_only = *policy == Self::tls_only(*region, name);
+        let mut fields = vec![
+            Field::replaces("name", name.as_str()),
+            Field::replaces("region", region.as_str()),
+            Field::updates("public_access", if *public_access_blocked { "blocked" } else { "open" }),
+            Field::updates("ownership", ownership.as_str()),
+            Field::updates("encryption", encryption.as_str()),
+            Field::updates("policy", if tls_only { json!("TLS only") } else { policy.clone() }),
+            Field::updates("tags", json!(tags)),
+        ];
+        // Home has neither, and reading them would cost every plan two calls.
+        if key != HOME {
+            fields.push(Field::updates("versioning", *versioning));
+            fields.push(Field::updates("expire", json!(expire)));
+        }
+        fields
+    }
+
+    async fn create(&self, cx: &Cx) -> Result<Id, CloudError> {
+        let tags: Vec<Tag> = all_tags(&self.settings.tags, &cx.mark(&self.address()))?;
+        let location = CreateBucketConfiguration::builder()
+            .location_constraint(BucketLocationConstraint::from(self.region.as_str()))
+            .set_tags(Some(tags))
+            .build();
+        let made = patiently(cx, &self.address(), CATCH_UP, || {
+            let create = cx.cloud.s3.create_bucket().bucket(&self.name).create_bucket_configuration(location.clone());
+            call("s3 CreateBucket", create.object_ownership(ObjectOwnership::BucketOwnerEnforced).send())
+        })
+        .await;
+        match made {
+            Ok(_) => {}
+            // Also said of a bucket of this account that is not this stack's, or lies elsewhere.
+            Err(error) if error.class == Class::Taken => self.claim(cx).await?,
+            Err(error) => return Err(error),
+        }
+        // Tags and ownership went with the create call; what is off or empty is so at birth.
+        let at_birth = [json!(false), json!({})];
+        let rest = self.fields().into_iter().filter(|f| !f.replaces && !["tags", "ownership"].contains(&f.name));
+        for field in rest.filter(|f| !at_birth.contains(&f.value)) {
+            self.put(cx, field.name).await?;
+        }
+        Ok(Id(self.name.clone()))
+    }
+
+    async fn update(&self, cx: &Cx, _id: &Id, changes: &[Change]) -> Result<(), CloudError> {
+        for change in changes {
+            self.put(cx, change.field).await?;
+        }
+        Ok(())
+    }
+
+    async fn delete(&self, cx: &Cx, _id: &Id) -> Result<(), CloudError> {
+        empty::delete(cx, &self.address(), &self.name, self.region).await
+    }
+
+    async fn holds(&self, cx: &Cx) -> Result<Option<String>, CloudError> {
+        empty::holds(cx, &self.name).await
+    }
+}
+
+impl Bucket {
+    /// Says whether the bucket that is already there is this one.
+    async fn claim(&self, cx: &Cx) -> Result<(), CloudError> {
+        let owner = cx.cloud.account().await?;
+        let taken = |why: &str| CloudError::taken(format!("bucket {} already exists and {why}", self.name));
+        let head = cx.cloud.s3.head_bucket().bucket(&self.name).expected_bucket_owner(owner).send();
+        let head = match call("s3 HeadBucket", head).await {
+            Ok(head) => head,
+            Err(error) if error.class == Class::Unknown => return Err(error),
+            Err(_) => return Err(taken("belongs to somebody else")),
+        };
+        if head.bucket_region.as_deref().is_some_and(|region| region != self.region.as_str()) {
+            return Err(taken(&format!("lies in {}", head.bucket_region.unwrap_or_default())));
+        }
+        match Mark::read(&tags(cx, &self.name).await?, &cx.stack) {
+            Some(mark) if mark.address == self.address().to_string() => Ok(()),
+            _ => Err(taken("is not this stack's")),
+        }
+    }
+
+    /// Sets one field.
+    async fn put(&self, cx: &Cx, field: &str) -> Result<(), CloudError> {
+        patiently(cx, &self.address(), CATCH_UP, || self.put_once(cx, field)).await
+    }
+
+    async fn put_once(&self, cx: &Cx, field: &str) -> Result<(), CloudError> {
+        let (s3, bucket, owner) = (&cx.cloud.s3, &self.name, cx.cloud.account().await?);
+        let settings = &self.settings;
+        match field {
+            "public_access" => {
+                let on = settings.public_access_blocked;
+                let block = PublicAccessBlockConfiguration::builder()
+                    .block_public_acls(on)
+                    .ignore_public_acls(on)
+                    .block_public_policy(on)
+                    .restrict_public_buckets(on)
+                    .build();
+                let put = s3.put_public_access_block().bucket(bucket).public_access_block_configuration(block);
+                call("s3 PutPublicAccessBlock", put.expected_bucket_owner(owner).send()).await.map(drop)
+            }
+            "ownership" => {
+                let rule = OwnershipControlsRule::builder().object_ownership(ObjectOwnership::BucketOwnerEnforced).build().map_err(built)?;
+                let controls = OwnershipControls::builder().rules(rule).build().map_err(built)?;
+                let put = s3.put_bucket_ownership_controls().bucket(bucket).ownership_controls(controls);
+                call("s3 PutBucketOwnershipControls", put.expected_bucket_owner(owner).send()).await.map(drop)
+            }
+            "encryption" => {
+                let put = s3.put_bucket_encryption().bucket(bucket).server_side_encryption_configuration(encryption(&settings.encryption)?);
+                call("s3 PutBucketEncryption", put.expected_bucket_owner(owner).send()).await.map(drop)
+            }
+            "versioning" => {
+                let status = if settings.versioning { BucketVersioningStatus::Enabled } else { BucketVersioningStatus::Suspended };
+                let put = s3.put_bucket_versioning().bucket(bucket).versioning_configuration(VersioningConfiguration::builder().status(status).build());
+                call("s3 PutBucketVersioning", put.expected_bucket_owner(owner).send()).await.map(drop)
+            }
+            "expire" if settings.expire.is_empty() => {
+                let delete = s3.delete_bucket_lifecycle().bucket(bucket).expected_bucket_owner(owner);
+                call("s3 DeleteBucketLifecycle", delete.send()).await.map(drop)
+            }
+            "expire" => {
+                let put = s3.put_bucket_lifecycle_configuration().bucket(bucket).lifecycle_configuration(lifecycle(&settings.expire)?);
+                call("s3 PutBucketLifecycleConfiguration", put.expected_bucket_owner(owner).send()).await.map(drop)
+            }
+            "policy" => {
+                let put = s3.put_bucket_policy().bucket(bucket).policy(settings.policy.to_string());
+                call("s3 PutBucketPolicy", put.expected_bucket_owner(owner).send()).await.map(drop)
+            }
+            "tags" => {
+                let tagging = Tagging::builder().set_tag_set(Some(all_tags(&settings.tags, &cx.mark(&self.address()))?)).build().map_err(built)?;
+                let put = s3.put_bucket_tagging().bucket(bucket).tagging(tagging);
+                call("s3 PutBucketTagging", put.expected_bucket_owner(owner).send()).await.map(drop)
+            }
+            other => Err(CloudError::bug(format!("a bucket has no field {other}"))),
+        }
+    }
+}
+
+/// A request that the SDK's own builders refuse.
+fn built(error: aws_smithy_types::error::operation::BuildError) -> CloudError {
+    CloudError::bug(error.to_string())
+}
+
+fn all_tags(own: &BTreeMap<String, String>, mark: &Mark) -> Result<Vec<Tag>, CloudError> {
+    own.clone().into_iter().chain(mark.tags()).map(|(k, v)| Tag::builder().key(k).value(v).build().map_err(built)).collect()
+}
+
+fn encryption(wanted: &str) -> Result<ServerSideEncryptionConfiguration, CloudError> {
+    let default = if wanted == "AES256" {
+        ServerSideEncryptionByDefault::builder().sse_algorithm(ServerSideEncryption::Aes256)
+    } else {
+        ServerSideEncryptionByDefault::builder().sse_algorithm(ServerSideEncryption::AwsKms).kms_master_key_id(wanted)
+    };
+    // With a bucket key, KMS is asked once in a while and not once an object.
+    let rule = ServerSideEncryptionRule::builder()
+        .apply_server_side_encryption_by_default(default.build().map_err(built)?)
+        .bucket_key_enabled(wanted != "AES256")
+        .build();
+    ServerSideEncryptionConfiguration::builder().rules(rule).build().map_err(built)
+}
+
+fn lifecycle(expire: &BTreeMap<String, i32>) -> Result<BucketLifecycleConfiguration, CloudError> {
+    let rule = |(prefix, days): (&String, &i32)| {
+        LifecycleRule::builder()
+            .id(if prefix.is_empty() { "expire everything".to_owned() } else { format!("expire {prefix}") })
+            .filter(LifecycleRuleFilter::builder().prefix(prefix).build())
+            .expiration(LifecycleExpiration::builder().days(*days).build())
+            .status(ExpirationStatus::Enabled)
+            .build()
+            .map_err(built)
+    };
+    let rules = expire.iter().map(rule).collect::<Result<_, _>>()?;
+    BucketLifecycleConfiguration::builder().set_rules(Some(rules)).build().map_err(built)
+}
+
+async fn list(cx: &Cx) -> Result<Vec<Live>, CloudError> {
+    let mut found = Vec::new();
+    let mut token = None;
+    let prefix = format!("{}-", cx.stack);
+    loop {
+        let page = cx.cloud.s3.list_buckets().prefix(&prefix).max_buckets(1000).set_continuation_token(token).send();
+        let page = call("s3 ListBuckets", page).await?;
+        for bucket in page.buckets.unwrap_or_default() {
+            found.push((bucket.name.unwrap_or_default(), bucket.bucket_region));
+        }
+        token = page.continuation_token;
+        if token.is_none() {
+            break;
+        }
+    }
+    let here = cx.cloud.region.as_str();
+    if let Some((name, region)) = elsewhere(&found, here, &cx.stack, cx.cloud.account().await?) {
+        return Err(CloudError::refused(format!(
+            "stack `{}` lives in {region} (its home is {name}) and the file says {here}: write `region: {region}` again, or destroy it there first",
+            cx.stack
+        )));
+    }
+    let near = found.into_iter().filter(|(_, region)| region.as_deref().is_none_or(|r| r == here));
+    let found = try_join_all(near.map(|(name, _)| async move { read(cx, &name).await })).await?;
+    Ok(found.into_iter().flatten().collect())
+}
+
+/// The stack's home in another region: a stack whose `region:` was edited would start a second life.
+fn elsewhere<'a>(found: &'a [(String, Option<String>)], here: &str, stack: &str, account: &str) -> Option<(&'a str, &'a str)> {
+    let home = format!("{stack}-{HOME}-{account}");
+    found.iter().find_map(|(name, region)| region.as_deref().filter(|r| *r != here && *name == home).map(|r| (name.as_str(), r)))
+}
+
+async fn tags(cx: &Cx, name: &str) -> Result<BTreeMap<String, String>, CloudError> {
+    let owner = cx.cloud.account().await?;
+    let get = cx.cloud.s3.get_bucket_tagging().bucket(name).expected_bucket_owner(owner).send();
+    let answer = call("s3 GetBucketTagging", get).await.or_absent()?;
+    Ok(answer.map(|a| a.tag_set.into_iter().map(|t| (t.key, t.value)).collect()).unwrap_or_default())
+}
+
+/// One bucket with all its settings, asked at once; `None` if it does not bear the stack's mark.
+async fn read(cx: &Cx, name: &str) -> Result<Option<Live>, CloudError> {
+    let (s3, owner) = (&cx.cloud.s3, cx.cloud.account().await?);
+    let home = name == format!("{}-{HOME}-{owner}", cx.stack);
+    let versioning = async {
+        if home {
+            return Ok(None);
+        }
+        let get = s3.get_bucket_versioning().bucket(name).expected_bucket_owner(owner).send();
+        call("s3 GetBucketVersioning", get).await.or_absent()
+    };
+    let lifecycle = async {
+        if home {
+            return Ok(None);
+        }
+        let get = s3.get_bucket_lifecycle_configuration().bucket(name).expected_bucket_owner(owner).send();
+        call("s3 GetBucketLifecycleConfiguration", get).await.or_absent()
+    };
+    let (tags, block, encryption, versioning, lifecycle, ownership, policy) = futures::join!(
+        tags(cx, name),
+        call("s3 GetPublicAccessBlock", s3.get_public_access_block().bucket(name).expected_bucket_owner(owner).send()),
+        call("s3 GetBucketEncryption", s3.get_bucket_encryption().bucket(name).expected_bucket_owner(owner).send()),
+        versioning,
+        lifecycle,
+        call("s3 GetBucketOwnershipControls", s3.get_bucket_ownership_controls().bucket(name).expected_bucket_owner(owner).send()),
+        call("s3 GetBucketPolicy", s3.get_bucket_policy().bucket(name).expected_bucket_owner(owner).send()),
+    );
+    let tags = match tags {
+        // Closed to us: then it is not ours.
+        Err(error) if error.class == Class::Denied => return Ok(None),
+        tags => tags?,
+    };
+    let Some(mark) = Mark::read(&tags, &cx.stack) else { return Ok(None) };
+    let Some(key) = mark.key(NAME).map(str::to_owned) else { return Ok(None) };
+    let block = block.or_absent()?.and_then(|b| b.public_access_block_configuration);
+    let rules = encryption.or_absent()?.and_then(|e| e.server_side_encryption_configuration).map(|c| c.rules).unwrap_or_default();
+    let default = rules.into_iter().find_map(|rule| rule.apply_server_side_encryption_by_default);
+    let expire = lifecycle?.and_then(|l| l.rules).unwrap_or_default();
+    let controls = ownership.or_absent()?.and_then(|o| o.ownership_controls).map(|c| c.rules).unwrap_or_default();
+    let policy = policy.or_absent()?.and_then(|p| p.policy);
+    let settings = Settings {
+        public_access_blocked: block.is_some_and(|b| {
+            [b.block_public_acls, b.ignore_public_acls, b.block_public_policy, b.restrict_public_buckets] == [Some(true); 4]
+        }),
+        ownership: controls.first().map(|rule| rule.object_ownership.as_str().to_owned()).unwrap_or_default(),
+        encryption: default.map_or_else(String::new, |d| d.kms_master_key_id.unwrap_or_else(|| d.sse_algorithm.as_str().to_owned())),
+        versioning: versioning?.and_then(|v| v.status) == Some(BucketVersioningStatus::Enabled),
+        expire: expire.into_iter().filter_map(expiring).collect(),
+        policy: policy.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default(),
+        tags: own_tags(&tags),
+    };
+    let bucket = Bucket { key, name: name.to_owned(), region: cx.cloud.region, settings };
+    Ok(Some(Live { id: Id(name.to_owned()), resource: Arc::new(bucket), mark }))
+}
+
+fn expiring(rule: LifecycleRule) -> Option<(String, i32)> {
+    let enabled = rule.status == ExpirationStatus::Enabled;
+    let prefix = rule.filter.and_then(|filter| filter.prefix).unwrap_or_default();
+    rule.expiration.and_then(|e| e.days).filter(|_| enabled).map(|days| (prefix, days))
+}

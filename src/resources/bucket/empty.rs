@@ -1,0 +1,163 @@
+//! The end of a bucket: what it holds, and how all of it goes: versions, delete markers, unfinished uploads.
+
+use std::time::Duration;
+
+use aws_sdk_s3::types::{Delete, ObjectIdentifier};
+use serde_json::json;
+
+use crate::cloud::error::{Class, CloudError, Outcome, call};
+use crate::residency::EuRegion;
+use crate::resource::{Address, Cx};
+use crate::resources::wait;
+use crate::text::{bytes, counted};
+
+/// Late writers (EMR's logs) may refill it a few times; more than that is somebody at work.
+const ROUNDS: usize = 10;
+
+/// What S3 still knows of one object: a version or a delete marker.
+struct Version {
+    key: String,
+    id: Option<String>,
+    size: u64,
+}
+
+/// One page of versions, and where the next one starts.
+struct Page {
+    versions: Vec<Version>,
+    next: Option<(String, Option<String>)>,
+}
+
+async fn page(cx: &Cx, name: &str, from: Option<(String, Option<String>)>) -> Result<Option<Page>, CloudError> {
+    let owner = cx.cloud.account().await?;
+    let (key, version) = from.unzip();
+    let list = cx.cloud.s3.list_object_versions().bucket(name).expected_bucket_owner(owner).max_keys(1000);
+    let list = list.set_key_marker(key).set_version_id_marker(version.flatten()).send();
+    let Some(answer) = call("s3 ListObjectVersions", list).await.or_absent()? else { return Ok(None) };
+    let versions = answer.versions.unwrap_or_default().into_iter().map(|v| Version {
+        key: v.key.unwrap_or_default(),
+        id: v.version_id,
+        size: v.size.unwrap_or_default().try_into().unwrap_or_default(),
+    });
+    let markers = answer.delete_markers.unwrap_or_default().into_iter().map(|m| Version {
+        key: m.key.unwrap_or_default(),
+        id: m.version_id,
+        size: 0,
+    });
+    let next = answer.next_key_marker.filter(|_| answer.is_truncated == Some(true)).map(|k| (k, answer.next_version_id_marker));
+    Ok(Some(Page { versions: versions.chain(markers).collect(), next }))
+}
+
+/// What would be lost: `200 objects, 1.2 MB`; `None` if nothing.
+pub(super) async fn holds(cx: &Cx, name: &str) -> Result<Option<String>, CloudError> {
+    let (mut objects, mut size, mut from) = (0_usize, 0_u64, None);
+    while let Some(page) = page(cx, name, from).await? {
+        objects += page.versions.len();
+        size += page.versions.iter().map(|v| v.size).sum::<u64>();
+        from = page.next;
+        if from.is_none() {
+            break;
+        }
+    }
+    Ok((objects > 0).then(|| format!("{}, {}", counted(objects, "object"), bytes(size))))
+}
+
+/// Empties and deletes; a bucket that is gone is fine.
+pub(super) async fn delete(cx: &Cx, address: &Address, name: &str, region: EuRegion) -> Result<(), CloudError> {
+    let owner = cx.cloud.account().await?;
+    let mut closed = false;
+    let mut last = None;
+    for round in 0..ROUNDS {
+        if round > 0 {
+            wait(cx, Duration::from_secs(5)).await?;
+        }
+        let emptied = empty(cx, address, name, &mut closed, region).await?;
+        if !emptied {
+            return Ok(());
+        }
+        let delete = cx.cloud.s3.delete_bucket().bucket(name).expected_bucket_owner(owner).send();
+        match call("s3 DeleteBucket", delete).await.or_absent() {
+            Ok(_) => return Ok(()),
+            Err(error) if matches!(error.class, Class::InUse | Class::NotYet) => {
+                cx.say(address, format!("waiting: {}", error.message));
+                last = Some(error);
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Err(last.unwrap_or_else(|| CloudError::timed_out(format!("{name} was refilled as fast as it was emptied"))))
+}
+
+/// Deletes everything in it; false if there is no such bucket.
+async fn empty(cx: &Cx, address: &Address, name: &str, closed: &mut bool, region: EuRegion) -> Result<bool, CloudError> {
+    let mut gone = 0;
+    loop {
+        let Some(page) = page(cx, name, None).await? else { return Ok(false) };
+        if page.versions.is_empty() {
+            break;
+        }
+        if !*closed {
+            close(cx, name, region).await?;
+            *closed = true;
+        }
+        gone += page.versions.len();
+        erase(cx, name, page.versions).await?;
+        cx.say(address, format!("emptied of {}", counted(gone, "object")));
+        if cx.cancel.requested() {
+            return Err(CloudError::interrupted());
+        }
+    }
+    abort_uploads(cx, name).await?;
+    Ok(true)
+}
+
+/// Refuses further writes, so that log writers do not refill what is being emptied.
+async fn close(cx: &Cx, name: &str, region: EuRegion) -> Result<(), CloudError> {
+    let owner = cx.cloud.account().await?;
+    let policy = json!({
+        "Version": "2012-10-17",
+        "Statement": [{
+            "Sid": "BeingEmptied",
+            "Effect": "Deny",
+            "Principal": "*",
+            "Action": "s3:PutObject",
+            "Resource": region.arn("s3", false, "", &format!("{name}/*")),
+        }],
+    });
+    let put = cx.cloud.s3.put_bucket_policy().bucket(name).policy(policy.to_string()).expected_bucket_owner(owner);
+    call("s3 PutBucketPolicy", put.send()).await.or_absent()?;
+    Ok(())
+}
+
+async fn erase(cx: &Cx, name: &str, versions: Vec<Version>) -> Result<(), CloudError> {
+    let owner = cx.cloud.account().await?;
+    let objects = versions
+        .into_iter()
+        .map(|v| ObjectIdentifier::builder().key(v.key).set_version_id(v.id.filter(|id| id != "null")).build().map_err(super::built))
+        .collect::<Result<Vec<_>, _>>()?;
+    for thousand in objects.chunks(1000) {
+        let delete = Delete::builder().set_objects(Some(thousand.to_vec())).quiet(true).build().map_err(super::built)?;
+        let sent = cx.cloud.s3.delete_objects().bucket(name).delete(delete).expected_bucket_owner(owner).send();
+        let Some(answer) = call("s3 DeleteObjects", sent).await.or_absent()? else { return Ok(()) };
+        if let Some(error) = answer.errors.unwrap_or_default().into_iter().next() {
+            let why = error.message.or(error.code).unwrap_or_default();
+            return Err(CloudError::failed(format!("s3://{name}/{} cannot be deleted: {why}", error.key.unwrap_or_default())));
+        }
+    }
+    Ok(())
+}
+
+async fn abort_uploads(cx: &Cx, name: &str) -> Result<(), CloudError> {
+    let owner = cx.cloud.account().await?;
+    loop {
+        let list = cx.cloud.s3.list_multipart_uploads().bucket(name).expected_bucket_owner(owner).send();
+        let uploads = call("s3 ListMultipartUploads", list).await.or_absent()?.and_then(|a| a.uploads).unwrap_or_default();
+        if uploads.is_empty() {
+            return Ok(());
+        }
+        for upload in uploads {
+            let abort = cx.cloud.s3.abort_multipart_upload().bucket(name).expected_bucket_owner(owner);
+            let abort = abort.set_key(upload.key).set_upload_id(upload.upload_id).send();
+            call("s3 AbortMultipartUpload", abort).await.or_absent()?;
+        }
+    }
+}

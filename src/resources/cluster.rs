@@ -1,0 +1,319 @@
+//! Kind `cluster`: EMR on EC2. What AWS rewrites, masks or does not give back is compared through tags that
+//! the cluster is born with; everything else as EMR tells it. No cluster is ever started twice.
+
+mod birth;
+mod groups;
+mod life;
+mod read;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use aws_sdk_emr::types::{AutoTerminationPolicy, Tag};
+use futures::future::BoxFuture;
+use serde_json::{Value, json};
+
+pub use birth::{Action, Birth, Configuration, NodeGroup, Volume};
+
+use crate::cloud::error::{CloudError, call};
+use crate::resource::{Address, Change, Cx, Field, Id, Kind, Known, Need, Phase, Ref, Resource};
+use crate::resources::home;
+
+const NAME: &str = "cluster";
+
+pub const KIND: Kind =
+    Kind { name: NAME, stays_on_down: false, list: |cx: &Cx| -> BoxFuture<'_, _> { Box::pin(read::list(cx)) } };
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Cluster {
+    pub key: String,
+    pub name: String,
+    pub fixed: Fixed,
+    pub changeable: Changeable,
+    /// The desired side's: what RunJobFlow is told beyond what is compared.
+    pub birth: Option<Birth>,
+    /// The live side's.
+    pub life: Option<Life>,
+}
+
+/// What a cluster is born with: any change needs another cluster.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Fixed {
+    pub release: String,
+    /// Compared only where the stack says it.
+    pub os_release: Option<String>,
+    pub logs: Option<String>,
+    pub subnet: String,
+    pub key_pair: Option<String>,
+    pub service_role: Ref,
+    pub instance_profile: Ref,
+    pub primary_group: Ref,
+    pub core_group: Ref,
+    pub service_group: Option<Ref>,
+    /// `m5.xlarge on-demand`.
+    pub primary: String,
+    pub core: Option<String>,
+    pub auto_scaling_role: Option<String>,
+    pub scale_down: String,
+    pub digests: Digests,
+}
+
+/// What AWS rewrites or keeps to itself, as words in tags: `fruitsinfra:bootstrap = python@3f2a91c0aabb`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Digests {
+    pub applications: String,
+    pub bootstrap: String,
+    pub configurations: String,
+    pub volumes: String,
+}
+
+impl Digests {
+    fn tags(&self) -> BTreeMap<String, String> {
+        let Self { applications, bootstrap, configurations, volumes } = self;
+        [("applications", applications), ("bootstrap", bootstrap), ("configurations", configurations), ("volumes", volumes)]
+            .map(|(name, value)| (format!("fruitsinfra:{name}"), value.clone()))
+            .into()
+    }
+
+    fn read(tags: &BTreeMap<String, String>) -> Self {
+        let get = |name: &str| tags.get(&format!("fruitsinfra:{name}")).cloned().unwrap_or_default();
+        Self {
+            applications: get("applications"),
+            bootstrap: get("bootstrap"),
+            configurations: get("configurations"),
+            volumes: get("volumes"),
+        }
+    }
+}
+
+/// What EMR changes on a running cluster.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Changeable {
+    pub core_count: i32,
+    /// Task groups by name: `2 x m5.xlarge spot`. None of a name means 0 nodes: EMR removes no group.
+    pub task: BTreeMap<String, String>,
+    /// Configurations of single groups, by group.
+    pub group_configurations: BTreeMap<String, Value>,
+    /// Seconds.
+    pub idle: Option<i64>,
+    pub keep_alive: bool,
+    pub termination_protection: bool,
+    pub step_concurrency: i32,
+    pub tags: BTreeMap<String, String>,
+}
+
+/// What EMR says of a cluster that is there.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Life {
+    pub state: String,
+    pub phase: Phase,
+    /// When it was asked for, in milliseconds since 1970.
+    pub created: i64,
+    pub has_steps: bool,
+    pub facts: Value,
+}
+
+impl Cluster {
+    pub fn at(key: &str) -> Address {
+        Address::new(NAME, key)
+    }
+}
+
+#[async_trait]
+impl Resource for Cluster {
+    fn address(&self) -> Address {
+        Self::at(&self.key)
+    }
+
+    fn name(&self) -> String {
+        self.name.clone()
+    }
+
+    fn needs(&self) -> Vec<Need> {
+        let Fixed { service_role, instance_profile, primary_group, core_group, service_group, .. } = &self.fixed;
+        let bound = [Some(service_role), Some(instance_profile), Some(primary_group), Some(core_group), service_group.as_ref()];
+        let mut needs = vec![Need::orders(home())];
+        needs.extend(bound.into_iter().flatten().filter_map(Ref::address).cloned().map(Need::binds));
+        // Scripts and the log bucket are there first and outlive it, but a new one costs no cluster.
+        needs.extend(self.birth.iter().flat_map(|birth| birth.after.iter().cloned().map(Need::orders)));
+        needs
+    }
+
+    fn fields(&self) -> Vec<Field> {
+        let Self { key: _, name, fixed, changeable, birth: _, life: _ } = self;
+        let Fixed {
+            release,
+            os_release,
+            logs,
+            subnet,
+            key_pair,
+            service_role,
+            instance_profile,
+            primary_group,
+            core_group,
+            service_group,
+            primary,
+            core,
+            auto_scaling_role,
+            scale_down,
+            digests: Digests { applications, bootstrap, configurations, volumes },
+        } = fixed;
+        let Changeable {
+            core_count,
+            task,
+            group_configurations,
+            idle,
+            keep_alive,
+            termination_protection,
+            step_concurrency,
+            tags,
+        } = changeable;
+        let mut fields = vec![
+            Field::replaces("name", name.as_str()),
+            Field::replaces("release", release.as_str()),
+            Field::replaces("applications", applications.as_str()),
+            Field::replaces("bootstrap", bootstrap.as_str()),
+            Field::replaces("configurations", configurations.as_str()),
+            Field::replaces("volumes", volumes.as_str()),
+            Field::replaces("primary", primary.as_str()),
+            Field::replaces("core", json!(core)),
+            Field::updates("core_count", *core_count),
+            Field::updates("task", json!(task)),
+            Field::updates("group_configurations", json!(group_configurations)),
+            Field::replaces("logs", json!(logs)),
+            Field::replaces("subnet", subnet.as_str()),
+            Field::replaces("key_pair", json!(key_pair)),
+            Field::replaces("service_role", service_role),
+            Field::replaces("instance_profile", instance_profile),
+            Field::replaces("primary_group", primary_group),
+            Field::replaces("core_group", core_group),
+            Field::replaces("service_group", service_group.as_ref().map_or(Value::Null, Into::into)),
+            Field::replaces("auto_scaling_role", json!(auto_scaling_role)),
+            Field::replaces("scale_down", scale_down.as_str()),
+            Field::updates("idle_seconds", json!(idle)),
+            Field::updates("keep_alive", *keep_alive),
+            Field::updates("termination_protection", *termination_protection),
+            Field::updates("step_concurrency", *step_concurrency),
+            Field::updates("tags", json!(tags)),
+        ];
+        fields.extend(os_release.as_deref().map(|said| Field::replaces("os_release", said)));
+        fields
+    }
+
+    fn phase(&self) -> Phase {
+        self.life.as_ref().map_or(Phase::Standing, |life| life.phase.clone())
+    }
+
+    fn standing(&self) -> (bool, i64) {
+        self.life.as_ref().map_or((false, 0), |life| (life.has_steps, -life.created))
+    }
+
+    fn guarded(&self) -> Option<String> {
+        let protected = self.life.is_some() && self.changeable.termination_protection;
+        protected.then(|| "it is termination protected: write `termination_protection: false`, run `up`, then this again".into())
+    }
+
+    fn resolved(&self, known: &Known) -> Option<Arc<dyn Resource>> {
+        let fixed = Fixed {
+            service_role: self.fixed.service_role.resolved("role", known),
+            instance_profile: self.fixed.instance_profile.resolved("instance_profile", known),
+            primary_group: self.fixed.primary_group.resolved("security_group", known),
+            core_group: self.fixed.core_group.resolved("security_group", known),
+            service_group: self.fixed.service_group.as_ref().map(|group| group.resolved("security_group", known)),
+            ..self.fixed.clone()
+        };
+        Some(Arc::new(Self { fixed, ..self.clone() }))
+    }
+
+    fn facts(&self) -> Value {
+        self.life.as_ref().map_or(Value::Null, |life| life.facts.clone())
+    }
+
+    async fn create(&self, cx: &Cx) -> Result<Id, CloudError> {
+        birth::start(self, cx).await
+    }
+
+    async fn update(&self, cx: &Cx, id: &Id, changes: &[Change]) -> Result<(), CloudError> {
+        for change in changes {
+            match change.field {
+                "core_count" | "task" | "group_configurations" => continue,
+                "idle_seconds" => self.put_idle(cx, id).await?,
+                "keep_alive" => {
+                    let set = cx.cloud.emr.set_keep_job_flow_alive_when_no_steps().job_flow_ids(&id.0);
+                    let set = set.keep_job_flow_alive_when_no_steps(self.changeable.keep_alive);
+                    call("emr SetKeepJobFlowAliveWhenNoSteps", set.send()).await?;
+                }
+                "termination_protection" => {
+                    let set = cx.cloud.emr.set_termination_protection().job_flow_ids(&id.0);
+                    let set = set.termination_protected(self.changeable.termination_protection);
+                    call("emr SetTerminationProtection", set.send()).await?;
+                }
+                "step_concurrency" => {
+                    let modify = cx.cloud.emr.modify_cluster().cluster_id(&id.0);
+                    let modify = modify.step_concurrency_level(self.changeable.step_concurrency);
+                    call("emr ModifyCluster", modify.send()).await?;
+                }
+                "tags" => self.put_tags(cx, id, change).await?,
+                other => return Err(CloudError::bug(format!("a cluster cannot change {other} in place"))),
+            }
+        }
+        groups::update(self, cx, id, changes).await
+    }
+
+    async fn delete(&self, cx: &Cx, id: &Id) -> Result<(), CloudError> {
+        life::end(cx, &self.address(), id, &self.phase()).await
+    }
+
+    async fn settle(&self, cx: &Cx, id: &Id) -> Result<(), CloudError> {
+        life::settle(cx, &self.address(), id).await.map_err(life::Failure::into_error)
+    }
+}
+
+impl Cluster {
+    async fn put_idle(&self, cx: &Cx, id: &Id) -> Result<(), CloudError> {
+        if let Some(idle) = self.changeable.idle {
+            let policy = AutoTerminationPolicy::builder().idle_timeout(idle).build();
+            let put = cx.cloud.emr.put_auto_termination_policy().cluster_id(&id.0).auto_termination_policy(policy);
+            call("emr PutAutoTerminationPolicy", put.send()).await?;
+        } else {
+            let remove = cx.cloud.emr.remove_auto_termination_policy().cluster_id(&id.0);
+            call("emr RemoveAutoTerminationPolicy", remove.send()).await?;
+        }
+        Ok(())
+    }
+
+    async fn put_tags(&self, cx: &Cx, id: &Id, change: &Change) -> Result<(), CloudError> {
+        let wanted = &self.changeable.tags;
+        let old = change.from.as_object().into_iter().flatten();
+        let dropped: Vec<String> = old.map(|(key, _)| key.clone()).filter(|key| !wanted.contains_key(key)).collect();
+        if !wanted.is_empty() {
+            let add = cx.cloud.emr.add_tags().resource_id(&id.0).set_tags(Some(emr_tags(wanted.clone())));
+            call("emr AddTags", add.send()).await?;
+        }
+        if !dropped.is_empty() {
+            let remove = cx.cloud.emr.remove_tags().resource_id(&id.0).set_tag_keys(Some(dropped));
+            call("emr RemoveTags", remove.send()).await?;
+        }
+        Ok(())
+    }
+}
+
+/// `m5.xlarge on-demand`.
+pub fn kind_of(group: &NodeGroup) -> String {
+    groups::kind(&group.instance_type, group.spot)
+}
+
+/// `2 x m5.xlarge spot`.
+pub fn words_of(group: &NodeGroup) -> String {
+    groups::words(group.count, &group.instance_type, group.spot)
+}
+
+/// Configurations as they are compared.
+pub fn canonical(configurations: &[Configuration]) -> Value {
+    read::wanted(configurations)
+}
+
+fn emr_tags(tags: BTreeMap<String, String>) -> Vec<Tag> {
+    tags.into_iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect()
+}

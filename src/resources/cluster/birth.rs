@@ -1,0 +1,211 @@
+//! How a cluster is started, once: the nonce of the intent is in its tags from birth.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use aws_sdk_emr::config::retry::RetryConfig;
+use aws_sdk_emr::types::{
+    Application, AutoTerminationPolicy, BootstrapActionConfig, Configuration as EmrConfiguration,
+    EbsBlockDeviceConfig, EbsConfiguration, InstanceGroupConfig, InstanceRoleType, JobFlowInstancesConfig, MarketType,
+    ScaleDownBehavior, ScriptBootstrapActionConfig, VolumeSpecification,
+};
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::life::{self, Failure};
+use super::{Cluster, emr_tags, read};
+use crate::cloud::error::{Class, CloudError, call};
+use crate::resource::{Address, Cx, Id, Resource};
+use crate::resources::once::{Once, once};
+use crate::resources::wait;
+
+/// Times a cluster is asked for again after an answer that leaves no cluster behind.
+const TRIES: usize = 3;
+
+/// What RunJobFlow is told beyond the compared fields.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Birth {
+    pub applications: Vec<String>,
+    pub primary: NodeGroup,
+    pub core: Option<NodeGroup>,
+    pub task: Vec<NodeGroup>,
+    pub configurations: Vec<Configuration>,
+    pub bootstrap: Vec<Action>,
+    pub root_volume: Option<Volume>,
+    /// What must be there before it, without being bound to it.
+    pub after: Vec<Address>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct NodeGroup {
+    pub name: String,
+    pub instance_type: String,
+    pub count: i32,
+    pub spot: bool,
+    /// USD an hour and node; EMR's default is up to on-demand.
+    pub bid: Option<String>,
+    pub volumes: Vec<Volume>,
+    pub configurations: Vec<Configuration>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Volume {
+    pub kind: Option<String>,
+    /// GiB.
+    pub size: i32,
+    pub iops: Option<i32>,
+    /// MiB/s.
+    pub throughput: Option<i32>,
+    pub per_instance: i32,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Configuration {
+    pub classification: String,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub properties: BTreeMap<String, String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub configurations: Vec<Configuration>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Action {
+    pub name: String,
+    pub path: String,
+    pub args: Vec<String>,
+}
+
+/// Starts the cluster, or takes over one whose start was interrupted, and waits until it can be used.
+pub(super) async fn start(cluster: &Cluster, cx: &Cx) -> Result<Id, CloudError> {
+    let address = cluster.address();
+    for attempt in 1.. {
+        let id = once(cx, cluster).await?;
+        cx.learn(address.clone(), id.clone());
+        cx.say(&address, format!("{id} asked for"));
+        match life::settle(cx, &address, &id).await {
+            Ok(()) => return Ok(id),
+            // A role so fresh that EMR started and then could not use it: nothing is left of that cluster.
+            Err(Failure::FreshRole(why)) if attempt < TRIES => {
+                cx.say(&address, format!("{why}; asking again"));
+                wait(cx, Duration::from_secs(15)).await?;
+            }
+            Err(failure) => return Err(failure.into_error()),
+        }
+    }
+    Err(CloudError::bug("an endless loop ended"))
+}
+
+#[async_trait]
+impl Once for Cluster {
+    fn about(&self) -> Address {
+        self.address()
+    }
+
+    fn intent(&self) -> String {
+        format!("cluster-{}", self.key)
+    }
+
+    async fn look(&self, cx: &Cx, nonce: &str, asked: Timestamp) -> Result<Option<Id>, CloudError> {
+        read::by_nonce(cx, &self.name, nonce, asked).await
+    }
+
+    async fn ask(&self, cx: &Cx, nonce: &str) -> Result<Id, CloudError> {
+        run_job_flow(self, cx, nonce).await
+    }
+}
+
+async fn run_job_flow(cluster: &Cluster, cx: &Cx, nonce: &str) -> Result<Id, CloudError> {
+    let Some(birth) = &cluster.birth else { return Err(CloudError::bug("a cluster without what it is started with")) };
+    let (fixed, changeable) = (&cluster.fixed, &cluster.changeable);
+    let mark = cx.mark(&cluster.address()).tags();
+    let mut tags: BTreeMap<String, String> = changeable.tags.clone().into_iter().chain(mark).chain(fixed.digests.tags()).collect();
+    tags.insert(read::NONCE.into(), nonce.into());
+
+    let groups = [(&birth.primary, InstanceRoleType::Master)].into_iter();
+    let groups = groups.chain(birth.core.iter().map(|group| (group, InstanceRoleType::Core)));
+    let groups = groups.chain(birth.task.iter().map(|group| (group, InstanceRoleType::Task)));
+    let groups = groups.map(|(group, role)| instance_group(group, role)).collect::<Result<Vec<_>, _>>()?;
+    let instances = JobFlowInstancesConfig::builder()
+        .set_instance_groups(Some(groups))
+        .set_ec2_key_name(fixed.key_pair.clone())
+        .ec2_subnet_id(&fixed.subnet)
+        .keep_job_flow_alive_when_no_steps(changeable.keep_alive)
+        .termination_protected(changeable.termination_protection)
+        .emr_managed_master_security_group(cx.id_of(&fixed.primary_group)?)
+        .emr_managed_slave_security_group(cx.id_of(&fixed.core_group)?)
+        .set_service_access_security_group(fixed.service_group.as_ref().map(|group| cx.id_of(group)).transpose()?)
+        .build();
+    let service_role = cx.cloud.region.arn(
+        "iam",
+        false,
+        cx.cloud.account().await?,
+        &match &fixed.service_role {
+            crate::resource::Ref::Ours(_) => format!("role/fruitsinfra/{}/{}", cx.stack, cx.id_of(&fixed.service_role)?),
+            crate::resource::Ref::Theirs(id) => format!("role/{id}"),
+        },
+    );
+    let mut run = cx
+        .cloud
+        .emr
+        .run_job_flow()
+        .name(&cluster.name)
+        .release_label(&fixed.release)
+        .set_os_release_label(fixed.os_release.clone())
+        .set_applications(Some(birth.applications.iter().map(|name| Application::builder().name(name).build()).collect()))
+        .set_configurations(Some(birth.configurations.iter().map(configuration).collect()))
+        .set_bootstrap_actions(Some(birth.bootstrap.iter().map(bootstrap).collect::<Result<_, _>>()?))
+        .instances(instances)
+        .service_role(service_role)
+        .job_flow_role(cx.id_of(&fixed.instance_profile)?)
+        .set_auto_scaling_role(fixed.auto_scaling_role.clone())
+        .scale_down_behavior(ScaleDownBehavior::from(fixed.scale_down.as_str()))
+        .step_concurrency_level(changeable.step_concurrency)
+        .visible_to_all_users(true)
+        .set_log_uri(fixed.logs.clone())
+        .set_tags(Some(emr_tags(tags)));
+    if let Some(idle) = changeable.idle {
+        run = run.auto_termination_policy(AutoTerminationPolicy::builder().idle_timeout(idle).build());
+    }
+    if let Some(root) = &birth.root_volume {
+        run = run.ebs_root_volume_size(root.size).set_ebs_root_volume_iops(root.iops).set_ebs_root_volume_throughput(root.throughput);
+    }
+    // The SDK would answer a lost reply with a second cluster.
+    let once = aws_sdk_emr::config::Builder::new().retry_config(RetryConfig::disabled());
+    let made = call("emr RunJobFlow", run.customize().config_override(once).send()).await?;
+    made.job_flow_id.map(Id).ok_or_else(|| CloudError::new(Class::Unknown, "EMR answered without a cluster id"))
+}
+
+pub(super) fn instance_group(group: &NodeGroup, role: InstanceRoleType) -> Result<InstanceGroupConfig, CloudError> {
+    let devices = group.volumes.iter().map(|volume| {
+        let kind = volume.kind.clone().unwrap_or_else(|| "gp3".into());
+        let specification = VolumeSpecification::builder().volume_type(kind).size_in_gb(volume.size);
+        let specification = specification.set_iops(volume.iops).set_throughput(volume.throughput).build();
+        EbsBlockDeviceConfig::builder().volume_specification(specification).volumes_per_instance(volume.per_instance).build()
+    });
+    let ebs = EbsConfiguration::builder().set_ebs_block_device_configs(Some(devices.collect())).build();
+    let config = InstanceGroupConfig::builder()
+        .name(&group.name)
+        .instance_role(role)
+        .instance_type(&group.instance_type)
+        .instance_count(group.count)
+        .market(if group.spot { MarketType::Spot } else { MarketType::OnDemand })
+        .set_bid_price(group.bid.clone())
+        .set_ebs_configuration((!group.volumes.is_empty()).then_some(ebs))
+        .set_configurations((!group.configurations.is_empty()).then(|| group.configurations.iter().map(configuration).collect()));
+    Ok(config.build())
+}
+
+pub(super) fn configuration(configuration: &Configuration) -> EmrConfiguration {
+    let inner: Vec<EmrConfiguration> = configuration.configurations.iter().map(self::configuration).collect();
+    EmrConfiguration::builder()
+        .classification(&configuration.classification)
+        .set_properties(Some(configuration.properties.clone().into_iter().collect()))
+        .set_configurations((!inner.is_empty()).then_some(inner))
+        .build()
+}
+
+fn bootstrap(action: &Action) -> Result<BootstrapActionConfig, CloudError> {
+    let script = ScriptBootstrapActionConfig::builder().path(&action.path).set_args(Some(action.args.clone()));
+    Ok(BootstrapActionConfig::builder().name(&action.name).script_bootstrap_action(script.build()).build())
+}

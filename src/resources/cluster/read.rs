@@ -1,0 +1,257 @@
+//! Clusters as EMR tells them, turned into the type the stack is turned into. ListClusters knows no tags, so
+//! names narrow the search and the tags of the described cluster decide.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use aws_sdk_emr::primitives::DateTime;
+use aws_sdk_emr::types::{
+    Cluster as Described, ClusterState, ClusterStateChangeReasonCode as Code, ClusterStatus, ClusterSummary,
+    Configuration as EmrConfiguration, InstanceGroup, InstanceGroupType,
+};
+use futures::future::try_join_all;
+use jiff::{Timestamp, ToSpan};
+use serde_json::{Value, json};
+
+use super::{Changeable, Cluster, Configuration, Digests, Fixed, Life, NAME, groups, life};
+use crate::cloud::error::{CloudError, call};
+use crate::cloud::mark::{Mark, own_tags};
+use crate::resource::{Cx, Id, Live, Phase, Ref};
+
+/// The tag that ties a cluster to the intent it was asked for with.
+pub(super) const NONCE: &str = "fruitsinfra:nonce";
+
+const ACTIVE: [ClusterState; 5] = [
+    ClusterState::Starting,
+    ClusterState::Bootstrapping,
+    ClusterState::Running,
+    ClusterState::Waiting,
+    ClusterState::Terminating,
+];
+const ENDED: [ClusterState; 2] = [ClusterState::Terminated, ClusterState::TerminatedWithErrors];
+
+/// How far back an ended cluster is worth telling.
+const HISTORY_HOURS: i64 = 7 * 24;
+
+/// Ours that are active; if none is, the newest that ended.
+pub(super) async fn list(cx: &Cx) -> Result<Vec<Live>, CloudError> {
+    let prefix = format!("{}-", cx.stack);
+    let active = summaries(cx, &ACTIVE, None, &prefix).await?;
+    let several = active.len() > 1;
+    let found = try_join_all(active.iter().map(|summary| read(cx, summary, several))).await?;
+    let found: Vec<Live> = found.into_iter().flatten().collect();
+    if !found.is_empty() {
+        return Ok(found);
+    }
+    let since = cx.clock.now().saturating_sub(HISTORY_HOURS.hours()).ok();
+    let mut ended = summaries(cx, &ENDED, since, &prefix).await?;
+    ended.sort_by_key(|summary| std::cmp::Reverse(created(summary.status.as_ref())));
+    for summary in &ended {
+        if let Some(live) = read(cx, summary, false).await? {
+            return Ok(vec![live]);
+        }
+    }
+    Ok(vec![])
+}
+
+/// The cluster born with this nonce, unless it has ended.
+pub(super) async fn by_nonce(cx: &Cx, name: &str, nonce: &str, asked: Timestamp) -> Result<Option<Id>, CloudError> {
+    let since = asked.saturating_sub(1.minute()).ok();
+    for summary in summaries(cx, &ACTIVE, since, name).await? {
+        let id = Id(summary.id.unwrap_or_default());
+        let cluster = life::describe(cx, &id).await?;
+        if tags(&cluster).get(NONCE).is_some_and(|found| found == nonce) {
+            return Ok(Some(id));
+        }
+    }
+    Ok(None)
+}
+
+async fn summaries(cx: &Cx, states: &[ClusterState], since: Option<Timestamp>, prefix: &str) -> Result<Vec<ClusterSummary>, CloudError> {
+    let since = since.map(|at| DateTime::from_secs(at.as_second()));
+    let (mut found, mut marker) = (Vec::new(), None);
+    loop {
+        let page = cx.cloud.emr.list_clusters().set_cluster_states(Some(states.to_vec()));
+        let page = call("emr ListClusters", page.set_created_after(since).set_marker(marker).send()).await?;
+        found.extend(page.clusters.unwrap_or_default().into_iter().filter(|c| c.name().is_some_and(|n| n.starts_with(prefix))));
+        marker = page.marker;
+        if marker.is_none() {
+            return Ok(found);
+        }
+    }
+}
+
+/// All instance groups of a cluster.
+pub(super) async fn groups(cx: &Cx, id: &Id) -> Result<Vec<InstanceGroup>, CloudError> {
+    let (mut found, mut marker) = (Vec::new(), None);
+    loop {
+        let page = cx.cloud.emr.list_instance_groups().cluster_id(&id.0).set_marker(marker).send();
+        let page = call("emr ListInstanceGroups", page).await?;
+        found.extend(page.instance_groups.unwrap_or_default());
+        marker = page.marker;
+        if marker.is_none() {
+            return Ok(found);
+        }
+    }
+}
+
+async fn read(cx: &Cx, summary: &ClusterSummary, with_steps: bool) -> Result<Option<Live>, CloudError> {
+    let id = Id(summary.id.clone().unwrap_or_default());
+    let cluster = life::describe(cx, &id).await?;
+    let Some(mark) = Mark::read(&tags(&cluster), &cx.stack) else { return Ok(None) };
+    let Some(key) = mark.key(NAME).map(str::to_owned) else { return Ok(None) };
+    let status = cluster.status.clone().unwrap_or_else(|| ClusterStatus::builder().build());
+    let phase = phase(&status);
+    let ended = matches!(phase, Phase::Ended(_));
+    // An ended cluster is history: nobody compares it.
+    let (groups, idle, has_steps) = if ended {
+        (vec![], None, false)
+    } else {
+        let (groups, idle, steps) = futures::join!(groups(cx, &id), idle(cx, &id), has_steps(cx, &id, with_steps));
+        (groups?, idle?, steps?)
+    };
+    let life = Life {
+        state: status.state.as_ref().map_or_else(String::new, |state| state.as_str().to_owned()),
+        created: created(Some(&status)),
+        facts: facts(&id, &cluster, &status),
+        phase,
+        has_steps,
+    };
+    let cluster = projected(key, &cluster, &groups, idle, life);
+    Ok(Some(Live { id, resource: Arc::new(cluster), mark }))
+}
+
+/// EMR's description as the fields that are compared.
+fn projected(key: String, cluster: &Described, live: &[InstanceGroup], idle: Option<i64>, life: Life) -> Cluster {
+    let all_tags = tags(cluster);
+    let ec2 = cluster.ec2_instance_attributes();
+    let of = |kind: InstanceGroupType| live.iter().find(move |g| g.instance_group_type == Some(kind.clone()));
+    let described = |group: &InstanceGroup| groups::kind(group.instance_type().unwrap_or_default(), groups::is_spot(group));
+    let group_ref = |id: Option<&str>| Ref::id(id.unwrap_or_default());
+    let name_of = |role: Option<&str>| role.and_then(|role| role.rsplit('/').next()).unwrap_or_default().to_owned();
+    let fixed = Fixed {
+        release: cluster.release_label().unwrap_or_default().to_owned(),
+        os_release: cluster.os_release_label.clone(),
+        // EMR writes s3n:// where it was told s3://.
+        logs: cluster.log_uri().map(|uri| uri.replacen("s3n://", "s3://", 1)),
+        subnet: ec2.and_then(|e| e.ec2_subnet_id.clone()).unwrap_or_default(),
+        key_pair: ec2.and_then(|e| e.ec2_key_name.clone()).filter(|name| !name.is_empty()),
+        service_role: Ref::id(name_of(cluster.service_role())),
+        instance_profile: Ref::id(name_of(ec2.and_then(|e| e.iam_instance_profile()))),
+        primary_group: group_ref(ec2.and_then(|e| e.emr_managed_master_security_group())),
+        core_group: group_ref(ec2.and_then(|e| e.emr_managed_slave_security_group())),
+        service_group: ec2.and_then(|e| e.service_access_security_group.clone()).filter(|id| !id.is_empty()).map(Ref::id),
+        primary: of(InstanceGroupType::Master).map(described).unwrap_or_default(),
+        core: of(InstanceGroupType::Core).map(described),
+        auto_scaling_role: cluster.auto_scaling_role().map(|role| name_of(Some(role))).filter(|name| !name.is_empty()),
+        scale_down: cluster.scale_down_behavior.as_ref().map(|b| b.as_str().to_owned()).unwrap_or_default(),
+        digests: Digests::read(&all_tags),
+    };
+    let tasks = live.iter().filter(|g| g.instance_group_type == Some(InstanceGroupType::Task));
+    let tasks = tasks.filter(|g| g.requested_instance_count.unwrap_or_default() > 0);
+    let changeable = Changeable {
+        core_count: of(InstanceGroupType::Core).and_then(|g| g.requested_instance_count).unwrap_or_default(),
+        task: tasks
+            .map(|g| {
+                let count = g.requested_instance_count.unwrap_or_default();
+                let words = groups::words(count, g.instance_type().unwrap_or_default(), groups::is_spot(g));
+                (g.name().unwrap_or_default().to_owned(), words)
+            })
+            .collect(),
+        group_configurations: live
+            .iter()
+            .filter(|g| !g.configurations().is_empty() && g.requested_instance_count != Some(0))
+            .map(|g| (g.name().unwrap_or_default().to_owned(), configurations(g.configurations())))
+            .collect(),
+        idle,
+        keep_alive: cluster.auto_terminate != Some(true),
+        termination_protection: cluster.termination_protected == Some(true),
+        step_concurrency: cluster.step_concurrency_level.unwrap_or(1),
+        tags: own_tags(&all_tags),
+    };
+    Cluster { key, name: cluster.name().unwrap_or_default().to_owned(), fixed, changeable, birth: None, life: Some(life) }
+}
+
+/// Configurations in one canonical form, however AWS cases and orders them.
+pub(super) fn configurations(live: &[EmrConfiguration]) -> Value {
+    let one = |c: &EmrConfiguration| {
+        let properties: BTreeMap<_, _> = c.properties().into_iter().flatten().collect();
+        json!([c.classification().unwrap_or_default(), properties, configurations(c.configurations())])
+    };
+    live.iter().map(one).collect()
+}
+
+/// The same form of what the stack says.
+pub(super) fn wanted(configurations: &[Configuration]) -> Value {
+    configurations.iter().map(|c| json!([c.classification, c.properties, wanted(&c.configurations)])).collect()
+}
+
+fn tags(cluster: &Described) -> BTreeMap<String, String> {
+    let tags = cluster.tags.iter().flatten();
+    tags.filter_map(|tag| Some((tag.key.clone()?, tag.value.clone().unwrap_or_default()))).collect()
+}
+
+async fn idle(cx: &Cx, id: &Id) -> Result<Option<i64>, CloudError> {
+    let get = cx.cloud.emr.get_auto_termination_policy().cluster_id(&id.0).send();
+    Ok(call("emr GetAutoTerminationPolicy", get).await?.auto_termination_policy.and_then(|p| p.idle_timeout))
+}
+
+/// Only twins are asked: the one with work stays.
+async fn has_steps(cx: &Cx, id: &Id, asked: bool) -> Result<bool, CloudError> {
+    if !asked {
+        return Ok(false);
+    }
+    let steps = call("emr ListSteps", cx.cloud.emr.list_steps().cluster_id(&id.0).send()).await?;
+    Ok(!steps.steps().is_empty())
+}
+
+fn millis(at: Option<&DateTime>) -> Option<i64> {
+    at.and_then(|at| at.to_millis().ok())
+}
+
+fn created(status: Option<&ClusterStatus>) -> i64 {
+    let timeline = status.and_then(|status| status.timeline.as_ref());
+    millis(timeline.and_then(|t| t.creation_date_time.as_ref())).unwrap_or_default()
+}
+
+fn phase(status: &ClusterStatus) -> Phase {
+    match &status.state {
+        Some(ClusterState::Starting | ClusterState::Bootstrapping) => Phase::Starting,
+        Some(ClusterState::Terminating) => Phase::Ending,
+        Some(ClusterState::Terminated | ClusterState::TerminatedWithErrors) => Phase::Ended(ending(status)),
+        _ => Phase::Standing,
+    }
+}
+
+/// `2026-11-23 02:14 by its idle policy`.
+fn ending(status: &ClusterStatus) -> String {
+    let end = status.timeline.as_ref().and_then(|t| millis(t.end_date_time.as_ref()));
+    let end = end.and_then(|ms| Timestamp::from_millisecond(ms).ok());
+    let when = end.map_or_else(|| "at a time EMR does not tell".into(), |at| at.strftime("%Y-%m-%d %H:%M UTC").to_string());
+    let reason = status.state_change_reason.as_ref();
+    let message = reason.and_then(|r| r.message.as_deref()).unwrap_or_default();
+    let how = match reason.and_then(|r| r.code.as_ref()) {
+        Some(Code::UserRequest) => "on request".to_owned(),
+        Some(Code::AllStepsCompleted) if message.to_lowercase().contains("auto-terminat") => "by its idle policy".to_owned(),
+        Some(Code::AllStepsCompleted) => "after its last step".to_owned(),
+        Some(code) => format!("with {}: {message}", code.as_str()),
+        None => message.to_owned(),
+    };
+    format!("{when} {how}")
+}
+
+fn facts(id: &Id, cluster: &Described, status: &ClusterStatus) -> Value {
+    let at = |at: Option<&DateTime>| millis(at).and_then(|ms| Timestamp::from_millisecond(ms).ok()).map(|at| at.to_string());
+    let timeline = status.timeline.as_ref();
+    json!({
+        "id": id.0,
+        "state": status.state.as_ref().map(ClusterState::as_str),
+        "since": at(timeline.and_then(|t| t.creation_date_time.as_ref())),
+        "ready": at(timeline.and_then(|t| t.ready_date_time.as_ref())),
+        "ended": at(timeline.and_then(|t| t.end_date_time.as_ref())),
+        "reason": status.state_change_reason.as_ref().and_then(|r| r.message.clone()).filter(|m| !m.is_empty()),
+        "expires": tags(cluster).get("fruitsinfra:expires"),
+        "primary": cluster.master_public_dns_name,
+        "logs": cluster.log_uri().map(|uri| uri.replacen("s3n://", "s3://", 1)),
+    })
+}

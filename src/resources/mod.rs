@@ -1,0 +1,92 @@
+//! The kinds. A new one is a file here and two lines below; nothing above this room names a kind's type but
+//! the blueprint. Kinds never import one another.
+
+pub mod bucket;
+pub mod cluster;
+pub mod instance_profile;
+pub mod object;
+pub mod once;
+pub mod role;
+pub mod security_group;
+
+use std::time::Duration;
+
+use futures::future::try_join_all;
+
+use crate::cloud::error::{Class, CloudError};
+use crate::resource::{Address, Cx, Kind, Known, Live};
+
+/// Every kind there is, in the order a person expects to read them.
+pub const KINDS: &[Kind] =
+    &[bucket::KIND, object::KIND, role::KIND, instance_profile::KIND, security_group::KIND, cluster::KIND];
+
+/// The key of the bucket that every stack has for its own things: lease, intents, our files.
+pub const HOME: &str = "home";
+
+/// Made first and deleted last, whatever else a stack holds.
+pub fn home() -> Address {
+    Address::new("bucket", HOME)
+}
+
+/// Everything that bears the stack's mark, all kinds at once, references resolved.
+pub async fn list_all(cx: &Cx) -> Result<Vec<Live>, CloudError> {
+    let lists = try_join_all(KINDS.iter().map(|kind| (kind.list)(cx))).await?;
+    Ok(resolve(lists.into_iter().flatten().collect()))
+}
+
+/// Turns ids of ours into addresses. Pure.
+pub fn resolve(live: Vec<Live>) -> Vec<Live> {
+    let known = Known::of(&live);
+    live.into_iter()
+        .map(|live| match live.resource.resolved(&known) {
+            Some(resource) => Live { resource, ..live },
+            None => live,
+        })
+        .collect()
+}
+
+/// The path that IAM's listings are narrowed by: a stack is found without reading the account.
+pub fn role_path(stack: &str) -> String {
+    format!("/fruitsinfra/{stack}/")
+}
+
+/// Whether `down` leaves resources of this kind.
+pub fn stays_on_down(kind: &str) -> bool {
+    KINDS.iter().any(|k| k.name == kind && k.stays_on_down)
+}
+
+/// Repeats a call while AWS catches up with itself or something still holds on: bounded, visible, and
+/// interruptible. Any other failure ends it at once.
+pub(crate) async fn patiently<T, F>(
+    cx: &Cx,
+    address: &Address,
+    at_most: Duration,
+    mut attempt: impl FnMut() -> F,
+) -> Result<T, CloudError>
+where
+    F: Future<Output = Result<T, CloudError>>,
+{
+    let begun = cx.clock.now();
+    let mut pause = Duration::from_millis(500);
+    loop {
+        match attempt().await {
+            Err(error) if matches!(error.class, Class::NotYet | Class::InUse) => {
+                if cx.clock.since(begun) >= at_most {
+                    return Err(error);
+                }
+                cx.say(address, format!("waiting: {}", error.message));
+                wait(cx, pause).await?;
+                pause = (pause * 2).min(Duration::from_secs(8));
+            }
+            other => return other,
+        }
+    }
+}
+
+/// Sleeps, unless a person interrupts.
+pub(crate) async fn wait(cx: &Cx, long: Duration) -> Result<(), CloudError> {
+    tokio::select! {
+        () = cx.clock.sleep(long) => Ok(()),
+        () = cx.cancel.wait() => Err(CloudError::interrupted()),
+    }
+}

@@ -1,0 +1,110 @@
+//! Doing a thing once whose call takes no token (RunJobFlow, AddJobFlowSteps): an intent with a nonce is in
+//! home before the call, and the nonce in what the call makes. After an unknown outcome, or the death of
+//! whoever asked, we look; only when it would have to be there and is not do we ask again.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{HOME, wait};
+use crate::cloud::error::{Class, CloudError};
+use crate::cloud::objects::If;
+use crate::resource::{Address, Cx, Id};
+
+/// EMR lists what was asked for within seconds; this long we look before we believe that it is not there.
+const LOOK: Duration = Duration::from_secs(120);
+
+/// IAM's fresh roles and profiles reach EMR within this.
+const PROPAGATION: Duration = Duration::from_secs(120);
+
+/// Times it is asked for again after an unknown outcome that left nothing behind.
+const TRIES: usize = 3;
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Intent {
+    nonce: String,
+    at: Timestamp,
+}
+
+/// A thing that must be made at most once, by a call that cannot be told so.
+#[async_trait]
+pub trait Once: Send + Sync {
+    /// What progress is told about.
+    fn about(&self) -> Address;
+
+    /// Names the intent; one at a time.
+    fn intent(&self) -> String;
+
+    /// Finds what was made with this nonce, unless it has ended.
+    async fn look(&self, cx: &Cx, nonce: &str, asked: Timestamp) -> Result<Option<Id>, CloudError>;
+
+    /// Makes the call, which must not be retried below.
+    async fn ask(&self, cx: &Cx, nonce: &str) -> Result<Id, CloudError>;
+}
+
+/// Makes it, or takes over what an interrupted call made.
+pub async fn once(cx: &Cx, thing: &dyn Once) -> Result<Id, CloudError> {
+    let home = format!("{}-{HOME}-{}", cx.stack, cx.cloud.account().await?);
+    let key = format!("fruitsinfra/intents/{}.json", thing.intent());
+    let id = settle(cx, thing, &home, &key).await?;
+    cx.cloud.delete_object(&home, &key, If::Always).await?;
+    Ok(id)
+}
+
+async fn settle(cx: &Cx, thing: &dyn Once, home: &str, key: &str) -> Result<Id, CloudError> {
+    if let Some((body, _)) = cx.cloud.get_object(home, key).await?
+        && let Ok(intent) = serde_json::from_slice::<Intent>(&body)
+        && let Some(id) = search(cx, thing, &intent).await?
+    {
+        return Ok(id);
+    }
+    let begun = cx.clock.now();
+    let mut tries = 0;
+    loop {
+        let intent = Intent { nonce: format!("{:016x}", fastrand::u64(..)), at: cx.clock.now() };
+        let body = serde_json::to_vec(&intent).map_err(|e| CloudError::bug(e.to_string()))?;
+        cx.cloud.put_object(home, key, body.into(), If::Always, &BTreeMap::new()).await?;
+        let error = match thing.ask(cx, &intent.nonce).await {
+            Ok(id) => return Ok(id),
+            Err(error) => error,
+        };
+        match error.class {
+            Class::NotYet if cx.clock.since(begun) < PROPAGATION => {
+                cx.say(&thing.about(), format!("waiting for IAM: {}", error.message));
+                wait(cx, Duration::from_secs(5)).await?;
+            }
+            // Even a throttled call has been seen to do its work (aws-sdk-ruby#825).
+            Class::Unknown | Class::Throttled => {
+                cx.say(&thing.about(), format!("{}; looking whether it was done", error.message));
+                if let Some(id) = search(cx, thing, &intent).await? {
+                    return Ok(id);
+                }
+                tries += 1;
+                if tries == TRIES {
+                    return Err(error);
+                }
+            }
+            _ => {
+                cx.cloud.delete_object(home, key, If::Always).await?;
+                return Err(error);
+            }
+        }
+    }
+}
+
+/// Looks for what an intent asked for until it would have to be listed.
+async fn search(cx: &Cx, thing: &dyn Once, intent: &Intent) -> Result<Option<Id>, CloudError> {
+    loop {
+        if let Some(id) = thing.look(cx, &intent.nonce, intent.at).await? {
+            return Ok(Some(id));
+        }
+        if cx.clock.since(intent.at) >= LOOK {
+            return Ok(None);
+        }
+        cx.say(&thing.about(), "looking for what an interrupted call may have made");
+        wait(cx, Duration::from_secs(5)).await?;
+    }
+}
