@@ -1,0 +1,188 @@
+//! What a stack means: stack, scripts and surroundings in, resources out. Pure: every choice is made here, and
+//! none is left to the engine. It knows names and defaults, never what is there.
+
+pub mod policies;
+mod cluster;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::cloud::surroundings::Surroundings;
+use crate::resource::{Id, Ref, Resource};
+use crate::resources::bucket::{Bucket, Settings};
+use crate::resources::instance_profile::InstanceProfile;
+use crate::resources::object::{Body, Object};
+use crate::resources::role::Role;
+use crate::resources::security_group::SecurityGroup;
+use crate::resources::{HOME, role_path};
+use crate::script::{self, ScriptError};
+use crate::stack::{self, Encryption, NodesRole, Place, Stack, Weights};
+use crate::weights;
+
+/// The files a stack needs, read and rendered: what is left to know before the blueprint.
+#[derive(Debug, Default)]
+pub struct Materials {
+    /// Text of each bootstrap action, by name.
+    pub bootstrap: BTreeMap<String, String>,
+    /// Text of each job's script, by key.
+    pub jobs: BTreeMap<String, String>,
+    /// Each source of weights that a job names, with its hash if the file is on this machine.
+    pub weights: BTreeMap<&'static str, (Body, Option<String>)>,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum MaterialError {
+    #[error(transparent)]
+    Script(#[from] ScriptError),
+    #[error("weights cannot be read: {0}")]
+    Weights(#[from] std::io::Error),
+}
+
+impl Materials {
+    /// Reads and renders; `folder` is the stack's, whose `templates/` come before ours.
+    pub fn gather(stack: &Stack, folder: &Path, cache: &Path) -> Result<Self, MaterialError> {
+        let mut materials = Self::default();
+        for action in &stack.bootstrap {
+            materials.bootstrap.insert(action.name.clone(), script::bootstrap(stack, action, folder, None)?);
+        }
+        for (key, job) in &stack.jobs {
+            materials.jobs.insert(key.clone(), script::job(stack, key, job, folder)?);
+            if let Some(features) = job.features() {
+                let wanted = &features.model.weights;
+                materials.weights.insert(weights::source(wanted), weights::body(wanted, cache)?);
+            }
+        }
+        Ok(materials)
+    }
+}
+
+/// The key of the object that holds the weights of a source.
+pub fn weights_key(wanted: &Weights) -> String {
+    format!("weights-{}", weights::source(wanted))
+}
+
+/// The name of the stack's home.
+pub fn home_name(stack: &Stack, account: &str) -> String {
+    stack.default_bucket_name(HOME, account)
+}
+
+/// `s3://bucket/prefix` of a place of the stack.
+pub fn url(stack: &Stack, place: &Place, account: &str) -> String {
+    let bucket = stack.bucket_name(&place.bucket, account).unwrap_or_else(|| format!("<{}>", place.bucket));
+    format!("s3://{bucket}/{}", place.prefix)
+}
+
+/// Everything a stack means, as resources.
+pub fn blueprint(stack: &Stack, materials: &Materials, around: &Surroundings) -> Vec<Arc<dyn Resource>> {
+    let mut all: Vec<Arc<dyn Resource>> = Vec::new();
+    all.extend(buckets(stack, around).into_iter().map(|bucket| Arc::new(bucket) as Arc<dyn Resource>));
+    let objects = objects(stack, materials, around);
+    if stack.cluster.is_some() {
+        all.extend(roles(stack, around).into_iter().map(|role| Arc::new(role) as Arc<dyn Resource>));
+        all.extend(profile(stack).map(|profile| Arc::new(profile) as Arc<dyn Resource>));
+        all.extend(groups(stack, around).into_iter().map(|group| Arc::new(group) as Arc<dyn Resource>));
+    }
+    if let Some(cluster) = cluster::cluster(stack, materials, &objects, around) {
+        all.push(Arc::new(cluster));
+    }
+    all.extend(objects.into_iter().map(|object| Arc::new(object) as Arc<dyn Resource>));
+    all
+}
+
+fn buckets(stack: &Stack, around: &Surroundings) -> Vec<Bucket> {
+    let bucket = |key: &str, name: String, ours: &stack::OurBucket| {
+        let encryption = match stack.encryption(ours) {
+            Encryption::S3 => "AES256".to_owned(),
+            Encryption::Kms(arn) => arn.to_owned(),
+        };
+        let days = |period: &stack::Period| i32::try_from(period.as_days().unwrap_or(1)).unwrap_or(i32::MAX);
+        Bucket {
+            key: key.to_owned(),
+            region: around.region,
+            settings: Settings {
+                public_access_blocked: true,
+                ownership: "BucketOwnerEnforced".into(),
+                encryption,
+                versioning: ours.versioning,
+                expire: ours.expire.iter().map(|(prefix, age)| (prefix.clone(), days(age))).collect(),
+                policy: Bucket::tls_only(around.region, &name),
+                tags: stack.tags.clone(),
+            },
+            name,
+        }
+    };
+    let home = bucket(HOME, home_name(stack, &around.account), &stack::OurBucket::default());
+    let declared = stack.buckets.iter().filter_map(|(key, declared)| match declared {
+        stack::Bucket::Ours(ours) => Some(bucket(key, stack.bucket_name(key, &around.account)?, ours)),
+        stack::Bucket::Existing(_) => None,
+    });
+    std::iter::once(home).chain(declared).collect()
+}
+
+fn objects(stack: &Stack, materials: &Materials, around: &Surroundings) -> Vec<Object> {
+    let home = home_name(stack, &around.account);
+    let bootstrap = materials.bootstrap.iter().map(|(name, text)| Object::text(&bootstrap_key(name), &home, "sh", text));
+    let jobs = materials.jobs.iter().map(|(key, text)| Object::text(&format!("job-{key}"), &home, "py", text));
+    let weights = materials.weights.iter().map(|(source, (body, content))| Object {
+        key: format!("weights-{source}"),
+        bucket: home.clone(),
+        content: content.clone(),
+        // Keras tells its formats apart by the name's end.
+        extension: if *source == "imagenet" { "h5".into() } else { "weights.h5".into() },
+        body: body.clone(),
+        modified: 0,
+    });
+    bootstrap.chain(jobs).chain(weights).collect()
+}
+
+/// A bootstrap action's name may be anything; its object's key may not.
+pub fn bootstrap_key(name: &str) -> String {
+    let plain = name.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' });
+    let plain: String = plain.collect();
+    if plain == name { format!("bootstrap-{name}") } else { format!("bootstrap-{plain}-{}", &crate::cloud::mark::fingerprint(name)[..4]) }
+}
+
+fn roles(stack: &Stack, around: &Surroundings) -> Vec<Role> {
+    let role = |key: &str, trust, policy| Role {
+        key: key.into(),
+        name: format!("{}-{key}", stack.name),
+        trust,
+        policy,
+        tags: stack.tags.clone(),
+    };
+    let nodes = stack.grants().map(|grants| role("nodes", policies::nodes_trust(around), policies::nodes(stack, &grants, around)));
+    let service = stack.roles.service.is_none();
+    let service = service.then(|| role("service", policies::service_trust(around), policies::service(stack, around)));
+    nodes.into_iter().chain(service).collect()
+}
+
+/// The role of the nodes, as the profile and the service role's policy name it.
+pub(crate) fn nodes_role(stack: &Stack) -> Ref {
+    match &stack.roles.nodes {
+        NodesRole::Ours(_) => Ref::Ours(Role::at("nodes")),
+        NodesRole::Existing(existing) => Ref::Theirs(Id(existing.name().into())),
+    }
+}
+
+fn profile(stack: &Stack) -> Option<InstanceProfile> {
+    stack.instance_profile.is_none().then(|| InstanceProfile {
+        key: "nodes".into(),
+        name: format!("{}-nodes", stack.name),
+        path: role_path(&stack.name),
+        roles: [nodes_role(stack)].into(),
+    })
+}
+
+fn groups(stack: &Stack, around: &Surroundings) -> Vec<SecurityGroup> {
+    let (None, Some(network), Some(cluster)) = (&stack.security_groups, &around.network, &stack.cluster) else { return vec![] };
+    let access = cluster.access.iter().map(|access| (access.port, access.from.network().to_string())).collect();
+    let group = |key: &str, access| SecurityGroup {
+        key: key.into(),
+        name: format!("{}-{key}", stack.name),
+        vpc: network.vpc.clone(),
+        access,
+        tags: stack.tags.clone(),
+    };
+    vec![group("primary", access), group("core", std::collections::BTreeSet::new())]
+}

@@ -1,0 +1,200 @@
+//! The cluster a stack means: what is said, what every cluster of ours has besides (S3A and STS held to the
+//! stack's region), and the words by which AWS's rewriting is seen through.
+
+use std::collections::BTreeMap;
+
+use crate::cloud::mark::fingerprint;
+use crate::cloud::surroundings::Surroundings;
+use crate::resource::{Address, Id, Ref};
+use crate::resources::cluster::{self as kind, Action, Birth, Changeable, Digests, Fixed, NodeGroup};
+use crate::resources::instance_profile::InstanceProfile;
+use crate::resources::object::Object;
+use crate::resources::role::Role;
+use crate::resources::security_group::SecurityGroup;
+use crate::script;
+use crate::stack::{Bucket, Cluster, Configuration, Group, Market, ScaleDown, Stack};
+
+use super::{Materials, bootstrap_key};
+
+/// EMR's tags hold 256 characters.
+const TAG: usize = 256;
+
+pub(super) fn cluster(stack: &Stack, materials: &Materials, objects: &[Object], around: &Surroundings) -> Option<kind::Cluster> {
+    let cluster = stack.cluster.as_ref()?;
+    let configurations = configurations(stack, cluster);
+    let bootstrap = actions(stack, objects);
+    let primary = node_group("primary", &cluster.primary);
+    let core = cluster.core.as_ref().map(|group| node_group("core", group));
+    let task: Vec<NodeGroup> = cluster.task.iter().map(|(key, group)| node_group(key, group)).collect();
+    let groups: Vec<&NodeGroup> = [&primary].into_iter().chain(&core).chain(&task).collect();
+    let existing = |id: &crate::stack::Existing| Ref::Theirs(Id(id.name().to_owned()));
+    let security = stack.security_groups.as_ref();
+    let fixed = Fixed {
+        release: cluster.release.to_string(),
+        os_release: cluster.os_release.clone(),
+        logs: stack.logs().map(|place| super::url(stack, &place, &around.account)),
+        subnet: around.network.as_ref()?.subnet.clone(),
+        key_pair: cluster.key_pair.clone(),
+        service_role: stack.roles.service.as_ref().map_or_else(|| Ref::Ours(Role::at("service")), existing),
+        instance_profile: stack.instance_profile.as_ref().map_or_else(|| Ref::Ours(InstanceProfile::at("nodes")), existing),
+        primary_group: security.map_or_else(|| Ref::Ours(SecurityGroup::at("primary")), |groups| existing(&groups.primary)),
+        core_group: security.map_or_else(|| Ref::Ours(SecurityGroup::at("core")), |groups| existing(&groups.core)),
+        service_group: security.and_then(|groups| groups.service.as_ref()).map(existing),
+        primary: kind::kind_of(&primary),
+        core: core.as_ref().map(kind::kind_of),
+        auto_scaling_role: cluster.auto_scaling_role.as_ref().map(|role| role.name().to_owned()),
+        scale_down: match cluster.scale_down {
+            ScaleDown::AtTaskCompletion => "TERMINATE_AT_TASK_COMPLETION",
+            ScaleDown::AtInstanceHour => "TERMINATE_AT_INSTANCE_HOUR",
+        }
+        .into(),
+        digests: Digests {
+            applications: within(&cluster.applications.join(" ")),
+            bootstrap: within(&bootstrap.iter().map(|a| digest(&a.name, &(&a.path, &a.args))).collect::<Vec<_>>().join(" ")),
+            configurations: within(&configurations.iter().map(|c| digest(&c.classification, c)).collect::<Vec<_>>().join(" ")),
+            volumes: within(&volumes(cluster, &groups)),
+        },
+    };
+    let own: BTreeMap<String, String> = stack.tags.iter().chain(&cluster.tags).map(|(k, v)| (k.clone(), v.clone())).collect();
+    let changeable = Changeable {
+        core_count: core.as_ref().map_or(0, |group| group.count),
+        task: task.iter().filter(|group| group.count > 0).map(|group| (group.name.clone(), kind::words_of(group))).collect(),
+        group_configurations: groups
+            .iter()
+            .filter(|group| !group.configurations.is_empty())
+            .map(|group| (group.name.clone(), kind::canonical(&group.configurations)))
+            .collect(),
+        idle: Some(i64::try_from(stack.idle().as_secs()).unwrap_or(i64::MAX)),
+        keep_alive: cluster.keep_alive,
+        termination_protection: cluster.termination_protection,
+        step_concurrency: i32::try_from(cluster.step_concurrency).unwrap_or(1),
+        tags: own,
+    };
+    let after = objects.iter().map(|object| Object::at(&object.key));
+    let logs = stack.logs().filter(|place| matches!(stack.buckets.get(&place.bucket), Some(Bucket::Ours(_))));
+    let after = after.chain(logs.map(|place| Address::new("bucket", place.bucket)));
+    let birth = Birth {
+        applications: cluster.applications.clone(),
+        primary,
+        core,
+        task: task.into_iter().filter(|group| group.count > 0).collect(),
+        configurations,
+        bootstrap,
+        root_volume: cluster.root_volume.as_ref().map(|root| kind::Volume {
+            kind: root.kind.map(|kind| kind.as_str().to_owned()),
+            size: number(root.size),
+            iops: root.iops.map(number),
+            throughput: root.throughput.map(number),
+            per_instance: 1,
+        }),
+        after: after.collect(),
+    };
+    let _ = materials;
+    let name = cluster.name.as_ref().map_or_else(|| format!("{}-main", stack.name), |name| format!("{}-main {name}", stack.name));
+    Some(kind::Cluster { key: "main".into(), name, fixed, changeable, birth: Some(birth), life: None })
+}
+
+fn number(n: u32) -> i32 {
+    i32::try_from(n).unwrap_or(i32::MAX)
+}
+
+/// `name@3f2a91c0aabb`: readable in a diff, and different whenever the content is.
+fn digest(name: &str, content: &impl serde::Serialize) -> String {
+    let text = serde_json::to_string(content).unwrap_or_default();
+    format!("{}@{}", name.replace(' ', "_"), fingerprint(text))
+}
+
+/// A tag's value: what is too long, or holds what EMR's tags cannot, ends in a fingerprint of all of it.
+fn within(text: &str) -> String {
+    let allowed = |c: char| c.is_alphanumeric() || " _.:/=+-@".contains(c);
+    if text.len() <= TAG && text.chars().all(allowed) {
+        return text.to_owned();
+    }
+    let plain: String = text.chars().filter(|c| c.is_ascii() && allowed(*c)).take(TAG - 20).collect();
+    format!("{plain} @{}", fingerprint(text))
+}
+
+fn actions(stack: &Stack, objects: &[Object]) -> Vec<Action> {
+    let action = |action: &crate::stack::Bootstrap| {
+        let key = bootstrap_key(&action.name);
+        let path = objects.iter().find(|object| object.key == key).and_then(Object::url)?;
+        Some(Action { name: action.name.clone(), path, args: action.args.clone() })
+    };
+    stack.bootstrap.iter().filter_map(action).collect()
+}
+
+fn node_group(key: &str, group: &Group) -> NodeGroup {
+    NodeGroup {
+        name: group.name.clone().unwrap_or_else(|| key.to_owned()),
+        instance_type: group.instance_type.clone(),
+        count: number(group.count),
+        spot: group.market == Market::Spot,
+        bid: group.bid.map(|bid| bid.usd().to_string()),
+        volumes: group
+            .volumes
+            .iter()
+            .map(|volume| kind::Volume {
+                kind: Some(volume.kind.as_str().to_owned()),
+                size: number(volume.size),
+                iops: volume.iops.map(number),
+                throughput: volume.throughput.map(number),
+                per_instance: number(volume.per_instance),
+            })
+            .collect(),
+        configurations: translated(&group.configurations),
+    }
+}
+
+/// `core=2x32gp2 root=40`: only what is said; EMR's own default is nobody's business.
+fn volumes(cluster: &Cluster, groups: &[&NodeGroup]) -> String {
+    let all = |volume: &kind::Volume| {
+        let extra = [volume.iops, volume.throughput].into_iter().flatten().map(|n| format!(":{n}")).collect::<String>();
+        format!("{}x{}{}{extra}", volume.per_instance, volume.size, volume.kind.as_deref().unwrap_or_default())
+    };
+    // Task groups come and go; their volumes are theirs.
+    let fixed = groups.iter().take(if cluster.core.is_some() { 2 } else { 1 }).filter(|group| !group.volumes.is_empty());
+    let fixed = fixed.map(|group| format!("{}={}", group.name.replace(' ', "_"), group.volumes.iter().map(all).collect::<Vec<_>>().join("+")));
+    let root = cluster.root_volume.as_ref().map(|root| format!("root={}{}", root.size, root.kind.map_or("", crate::stack::VolumeKind::as_str)));
+    fixed.chain(root).collect::<Vec<_>>().join(" ")
+}
+
+fn translated(configurations: &[Configuration]) -> Vec<kind::Configuration> {
+    let one = |c: &Configuration| kind::Configuration {
+        classification: c.classification.clone(),
+        properties: c.properties.clone(),
+        configurations: translated(&c.configurations),
+    };
+    configurations.iter().map(one).collect()
+}
+
+/// What the stack says, and beside it what keeps the data in the EU; the stack's own word wins.
+fn configurations(stack: &Stack, cluster: &Cluster) -> Vec<kind::Configuration> {
+    let mut all = translated(&cluster.configurations);
+    let region = stack.region.as_str();
+    // With no region set, S3A falls back to a US endpoint (HADOOP-19286).
+    let s3a = [("fs.s3a.endpoint.region", region), ("fs.s3a.cross.region.access.enabled", "false")];
+    merge(&mut all, &["core-site"], &s3a);
+    let python = stack.bootstrap.iter().any(|action| matches!(action.work, crate::stack::BootstrapWork::Template { .. }));
+    let python = python.then(|| script::python(stack)).flatten().map(|version| format!("/usr/bin/python{version}"));
+    let mut environment = vec![("AWS_REGION", region), ("AWS_STS_REGIONAL_ENDPOINTS", "regional")];
+    environment.extend(python.as_deref().map(|path| ("PYSPARK_PYTHON", path)));
+    merge(&mut all, &["spark-env", "export"], &environment);
+    let executors = [("spark.executorEnv.AWS_REGION", region), ("spark.executorEnv.AWS_STS_REGIONAL_ENDPOINTS", "regional")];
+    merge(&mut all, &["spark-defaults"], &executors);
+    all
+}
+
+/// Adds properties below a path of classifications, keeping those that are there.
+fn merge(all: &mut Vec<kind::Configuration>, path: &[&str], properties: &[(&str, &str)]) {
+    let Some((first, rest)) = path.split_first() else { return };
+    let at = all.iter().position(|c| c.classification == *first).unwrap_or_else(|| {
+        all.push(kind::Configuration { classification: (*first).to_owned(), properties: BTreeMap::new(), configurations: vec![] });
+        all.len() - 1
+    });
+    if !rest.is_empty() {
+        return merge(&mut all[at].configurations, rest, properties);
+    }
+    for (name, value) in properties {
+        all[at].properties.entry((*name).to_owned()).or_insert_with(|| (*value).to_owned());
+    }
+}

@@ -1,0 +1,227 @@
+//! Who may do what: the least that EMR, its nodes and the caller need, built from a stack. Pure. A statement
+//! is here because something fails without it, and names as little as it can.
+//!
+//! Sources: the statements of AmazonEMRServicePolicy_v2, whose conditions demand tags on subnets that are not
+//! ours, here narrowed to the chosen subnet; EMR's management guide on the EC2 instance profile.
+
+use serde_json::{Value, json};
+
+use crate::cloud::surroundings::Surroundings;
+use crate::residency::EuRegion;
+use crate::resource::Ref;
+
+use crate::resources::object;
+use crate::stack::{Bucket, Encryption, Grants, Place, Stack};
+
+use super::{home_name, nodes_role};
+
+fn trust(principal: &str, condition: Option<Value>) -> Value {
+    let mut statement = json!({"Effect": "Allow", "Principal": {"Service": principal}, "Action": "sts:AssumeRole"});
+    if let Some(condition) = condition {
+        statement["Condition"] = condition;
+    }
+    json!({"Version": "2012-10-17", "Statement": [statement]})
+}
+
+pub fn nodes_trust(around: &Surroundings) -> Value {
+    trust(&around.region.service_principal("ec2"), None)
+}
+
+/// EMR of this account alone, against the confused deputy.
+pub fn service_trust(around: &Surroundings) -> Value {
+    let source = around.region.arn("elasticmapreduce", true, &around.account, "*");
+    let condition = json!({"StringEquals": {"aws:SourceAccount": around.account}, "ArnLike": {"aws:SourceArn": source}});
+    trust(&around.region.service_principal("elasticmapreduce"), Some(condition))
+}
+
+/// What EMR itself needs to start, watch and end this stack's nodes.
+pub fn service(stack: &Stack, around: &Surroundings) -> Value {
+    let ec2 = |resource: &str| around.region.arn("ec2", true, &around.account, resource);
+    // Images and snapshots belong to AWS: their ARNs name no account.
+    let shared = |resource: &str| around.region.arn("ec2", true, "*", resource);
+    let subnet = around.network.as_ref().map_or("*", |network| network.subnet.as_str());
+    let tagged = json!({"StringEquals": {"aws:ResourceTag/fruitsinfra:stack": stack.name}});
+    let role = match nodes_role(stack) {
+        Ref::Ours(address) => format!("role/fruitsinfra/{}/{}-{}", stack.name, stack.name, address.key),
+        Ref::Theirs(id) => format!("role/{id}"),
+    };
+    let mut statements = vec![
+        json!({
+            "Sid": "StartNodesInTheChosenSubnet",
+            "Effect": "Allow",
+            "Action": ["ec2:RunInstances", "ec2:CreateFleet", "ec2:CreateNetworkInterface", "ec2:CreateLaunchTemplate", "ec2:CreateLaunchTemplateVersion"],
+            "Resource": [
+                ec2(&format!("subnet/{subnet}")), ec2("security-group/*"), ec2("instance/*"), ec2("volume/*"), ec2("network-interface/*"),
+                ec2("key-pair/*"), ec2("launch-template/*"), ec2("fleet/*"), ec2("placement-group/*"), ec2("capacity-reservation/*"),
+                shared("image/*"), shared("snapshot/*"),
+            ],
+        }),
+        json!({
+            "Sid": "TagWhatItStarts",
+            "Effect": "Allow",
+            "Action": "ec2:CreateTags",
+            "Resource": [ec2("instance/*"), ec2("volume/*"), ec2("network-interface/*"), ec2("launch-template/*"), ec2("fleet/*")],
+            "Condition": {"StringEquals": {"ec2:CreateAction": ["RunInstances", "CreateFleet", "CreateLaunchTemplate", "CreateNetworkInterface"]}},
+        }),
+        json!({
+            "Sid": "EndAndChangeItsOwn",
+            "Effect": "Allow",
+            "Action": [
+                "ec2:TerminateInstances", "ec2:ModifyInstanceAttribute", "ec2:CreateTags", "ec2:DeleteTags", "ec2:DeleteLaunchTemplate",
+                "ec2:DeleteNetworkInterface", "ec2:CancelSpotInstanceRequests", "ec2:DeleteVolume", "ec2:DetachVolume",
+            ],
+            "Resource": "*",
+            "Condition": tagged,
+        }),
+        json!({
+            "Sid": "OpenItsGroupsToOneAnother",
+            "Effect": "Allow",
+            "Action": [
+                "ec2:AuthorizeSecurityGroupIngress", "ec2:AuthorizeSecurityGroupEgress", "ec2:RevokeSecurityGroupIngress",
+                "ec2:RevokeSecurityGroupEgress",
+            ],
+            "Resource": ec2("security-group/*"),
+            "Condition": tagged,
+        }),
+        json!({
+            "Sid": "Look",
+            "Effect": "Allow",
+            "Action": [
+                "ec2:DescribeAccountAttributes", "ec2:DescribeAvailabilityZones", "ec2:DescribeCapacityReservations", "ec2:DescribeDhcpOptions",
+                "ec2:DescribeImages", "ec2:DescribeInstances", "ec2:DescribeInstanceStatus", "ec2:DescribeInstanceTypeOfferings",
+                "ec2:DescribeKeyPairs", "ec2:DescribeLaunchTemplates", "ec2:DescribeNetworkAcls", "ec2:DescribeNetworkInterfaces",
+                "ec2:DescribePlacementGroups", "ec2:DescribePrefixLists", "ec2:DescribeRouteTables", "ec2:DescribeSecurityGroups",
+                "ec2:DescribeSpotInstanceRequests", "ec2:DescribeSpotPriceHistory", "ec2:DescribeSubnets", "ec2:DescribeVolumes",
+                "ec2:DescribeVolumeStatus", "ec2:DescribeVpcAttribute", "ec2:DescribeVpcEndpoints", "ec2:DescribeVpcs",
+            ],
+            "Resource": "*",
+        }),
+        json!({
+            "Sid": "HandTheNodesTheirRole",
+            "Effect": "Allow",
+            "Action": "iam:PassRole",
+            "Resource": around.region.arn("iam", false, &around.account, &role),
+            "Condition": {"StringLike": {"iam:PassedToService": format!("{}*", around.region.service_principal("ec2"))}},
+        }),
+    ];
+    statements.extend(log_access(stack, around));
+    json!({"Version": "2012-10-17", "Statement": statements})
+}
+
+/// EMR itself writes some logs (of its provisioning) beside those of the nodes.
+fn log_access(stack: &Stack, around: &Surroundings) -> Option<Value> {
+    let place = stack.logs()?;
+    let bucket = stack.bucket_name(&place.bucket, &around.account)?;
+    Some(json!({
+        "Sid": "WriteLogs",
+        "Effect": "Allow",
+        "Action": "s3:PutObject",
+        "Resource": s3(around.region, &bucket, &format!("{}*", place.prefix)),
+    }))
+}
+
+fn s3(region: EuRegion, bucket: &str, key: &str) -> String {
+    let resource = if key.is_empty() { bucket.to_owned() } else { format!("{bucket}/{key}") };
+    region.arn("s3", false, "", &resource)
+}
+
+/// What the nodes, and so the jobs, may touch: the granted places, our files, and nothing outside the EU.
+pub fn nodes(stack: &Stack, grants: &Grants, around: &Surroundings) -> Value {
+    let region = around.region;
+    let name = |place: &Place| stack.bucket_name(&place.bucket, &around.account);
+    let objects = |place: &Place| Some(s3(region, &name(place)?, &format!("{}*", place.prefix)));
+    let home = home_name(stack, &around.account);
+
+    let mut buckets: Vec<String> = grants.read.iter().chain(&grants.write).filter_map(name).collect();
+    buckets.sort();
+    buckets.dedup();
+    let mut readable: Vec<String> = grants.read.iter().filter_map(objects).collect();
+    readable.push(s3(region, &home, &format!("{}*", object::PREFIX)));
+    let mut writable: Vec<String> = grants.write.iter().filter_map(objects).collect();
+    // Markers of folders: EMRFS's `features_$folder$` beside a prefix, S3A's `data/` above it.
+    writable.extend(grants.write.iter().filter_map(|place| Some((name(place)?, place))).flat_map(|(bucket, place)| markers(region, &bucket, place)));
+    writable.sort();
+    writable.dedup();
+
+    let mut statements = vec![
+        json!({
+            "Sid": "List",
+            "Effect": "Allow",
+            "Action": ["s3:ListBucket", "s3:GetBucketLocation", "s3:ListBucketMultipartUploads"],
+            "Resource": buckets.iter().map(|bucket| s3(region, bucket, "")).collect::<Vec<_>>(),
+        }),
+        json!({
+            "Sid": "ListOurFiles",
+            "Effect": "Allow",
+            "Action": ["s3:ListBucket"],
+            "Resource": s3(region, &home, ""),
+            "Condition": {"StringLike": {"s3:prefix": format!("{}*", object::PREFIX)}},
+        }),
+        json!({"Sid": "Read", "Effect": "Allow", "Action": "s3:GetObject", "Resource": readable}),
+        json!({
+            "Sid": "Write",
+            "Effect": "Allow",
+            "Action": ["s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"],
+            "Resource": writable,
+        }),
+    ];
+    let keys = keys(stack);
+    if !keys.is_empty() {
+        statements.push(json!({"Sid": "UseKeys", "Effect": "Allow", "Action": ["kms:Decrypt", "kms:GenerateDataKey"], "Resource": keys}));
+    }
+    statements.push(json!({
+        "Sid": "NothingOutsideTheEu",
+        "Effect": "Deny",
+        "Action": "*",
+        "Resource": "*",
+        "Condition": {"StringNotEquals": {"aws:RequestedRegion": regions(region)}},
+    }));
+    json!({"Version": "2012-10-17", "Statement": statements})
+}
+
+/// The EU regions of a partition.
+fn regions(region: EuRegion) -> Vec<&'static str> {
+    EuRegion::ALL.into_iter().filter(|r| r.partition() == region.partition()).map(EuRegion::as_str).collect()
+}
+
+fn markers(region: EuRegion, bucket: &str, place: &Place) -> Vec<String> {
+    let parts: Vec<&str> = place.prefix.split('/').filter(|part| !part.is_empty()).collect();
+    let above = (1..=parts.len()).map(|n| parts[..n].join("/"));
+    above.flat_map(|path| [s3(region, bucket, &format!("{path}/")), s3(region, bucket, &format!("{path}_$folder$"))]).collect()
+}
+
+/// The KMS keys behind the stack's buckets.
+fn keys(stack: &Stack) -> Vec<String> {
+    let mut keys: Vec<String> = stack.buckets.values().filter_map(|bucket| match bucket {
+        Bucket::Ours(ours) => match stack.encryption(ours) {
+            Encryption::Kms(arn) => Some(arn.to_owned()),
+            Encryption::S3 => None,
+        },
+        Bucket::Existing(_) => None,
+    }).chain(stack.kms_key.clone()).collect();
+    keys.sort();
+    keys.dedup();
+    keys
+}
+
+/// The name of home is the only thing these policies share with the buckets.
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn markers_stay_beside_and_above_what_may_be_written() {
+        let place = Place::new("data", "a/features/");
+        let found = markers(EuRegion::EuWest3, "b", &place);
+        assert_eq!(
+            found,
+            ["arn:aws:s3:::b/a/", "arn:aws:s3:::b/a_$folder$", "arn:aws:s3:::b/a/features/", "arn:aws:s3:::b/a/features_$folder$"]
+        );
+    }
+
+    #[test]
+    fn the_fence_of_a_partition_names_its_own_regions() {
+        assert_eq!(regions(EuRegion::EuscDeEast1), ["eusc-de-east-1"]);
+        assert_eq!(regions(EuRegion::EuWest3).len(), 6);
+    }
+}
