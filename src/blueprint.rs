@@ -83,7 +83,7 @@ pub fn blueprint(stack: &Stack, materials: &Materials, around: &Surroundings) ->
         all.extend(profile(stack).map(|profile| Arc::new(profile) as Arc<dyn Resource>));
         all.extend(groups(stack, around).into_iter().map(|group| Arc::new(group) as Arc<dyn Resource>));
     }
-    if let Some(cluster) = cluster::cluster(stack, materials, &objects, around) {
+    if let Some(cluster) = cluster::cluster(stack, &objects, around) {
         all.push(Arc::new(cluster));
     }
     all.extend(objects.into_iter().map(|object| Arc::new(object) as Arc<dyn Resource>));

@@ -40,7 +40,7 @@ pub fn bootstrap(stack: &Stack, action: &Bootstrap, folder: &Path, staged: Optio
         BootstrapWork::Template { template, packages, from: _ } => {
             let packages = packages.iter().filter(|(name, _)| !(stack.tensorflow_application() && is_tensorflow(name)));
             let packages: Vec<Value> = packages.map(|(name, version)| json!({"name": name, "version": version})).collect();
-            let values = json!({"bootstrap": {"name": action.name}, "python": python(stack), "packages": packages, "staged": staged});
+            let values = json!({"bootstrap": {"name": action.name}, "python": stack.python(), "packages": packages, "staged": staged});
             render(folder, template, &values)
         }
     }
@@ -70,17 +70,6 @@ fn job_values(key: &str, job: &FeatureJob) -> Value {
         "partitions": partitions,
         "batch": batch,
     })
-}
-
-/// The Python that the cluster's jobs run on, and so the one packages are installed for: what the stack's
-/// configurations say, else the newest of the release that TensorFlow is built for.
-pub fn python(stack: &Stack) -> Option<String> {
-    let cluster = stack.cluster.as_ref()?;
-    let said = cluster.property(&["spark-env", "export"], "PYSPARK_PYTHON").and_then(|path| path.rsplit("python").next());
-    let release = cluster.release;
-    // The Spark line's newest Python is ahead of TensorFlow's wheels; its default is not.
-    let best = if release.spark_line { release.default_python() } else { release.newest_python() };
-    said.filter(|version| version.contains('.')).or(best).map(str::to_owned)
 }
 
 fn is_tensorflow(package: &str) -> bool {

@@ -11,15 +11,14 @@ use crate::resources::instance_profile::InstanceProfile;
 use crate::resources::object::Object;
 use crate::resources::role::Role;
 use crate::resources::security_group::SecurityGroup;
-use crate::script;
 use crate::stack::{Bucket, Cluster, Configuration, Group, Market, ScaleDown, Stack};
 
-use super::{Materials, bootstrap_key};
+use super::bootstrap_key;
 
 /// EMR's tags hold 256 characters.
 const TAG: usize = 256;
 
-pub(super) fn cluster(stack: &Stack, materials: &Materials, objects: &[Object], around: &Surroundings) -> Option<kind::Cluster> {
+pub(super) fn cluster(stack: &Stack, objects: &[Object], around: &Surroundings) -> Option<kind::Cluster> {
     let cluster = stack.cluster.as_ref()?;
     let configurations = configurations(stack, cluster);
     let bootstrap = actions(stack, objects);
@@ -89,7 +88,6 @@ pub(super) fn cluster(stack: &Stack, materials: &Materials, objects: &[Object], 
         }),
         after: after.collect(),
     };
-    let _ = materials;
     let name = cluster.name.as_ref().map_or_else(|| format!("{}-main", stack.name), |name| format!("{}-main {name}", stack.name));
     Some(kind::Cluster { key: "main".into(), name, fixed, changeable, birth: Some(birth), life: None })
 }
@@ -174,10 +172,7 @@ fn configurations(stack: &Stack, cluster: &Cluster) -> Vec<kind::Configuration> 
     // With no region set, S3A falls back to a US endpoint (HADOOP-19286).
     let s3a = [("fs.s3a.endpoint.region", region), ("fs.s3a.cross.region.access.enabled", "false")];
     merge(&mut all, &["core-site"], &s3a);
-    let python = stack.bootstrap.iter().any(|action| matches!(action.work, crate::stack::BootstrapWork::Template { .. }));
-    let python = python.then(|| script::python(stack)).flatten().map(|version| format!("/usr/bin/python{version}"));
-    let mut environment = vec![("AWS_REGION", region), ("AWS_STS_REGIONAL_ENDPOINTS", "regional")];
-    environment.extend(python.as_deref().map(|path| ("PYSPARK_PYTHON", path)));
+    let environment = [("AWS_REGION", region), ("AWS_STS_REGIONAL_ENDPOINTS", "regional")];
     merge(&mut all, &["spark-env", "export"], &environment);
     let executors = [("spark.executorEnv.AWS_REGION", region), ("spark.executorEnv.AWS_STS_REGIONAL_ENDPOINTS", "regional")];
     merge(&mut all, &["spark-defaults"], &executors);

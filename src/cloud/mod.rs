@@ -6,6 +6,7 @@ pub mod error;
 pub mod http;
 pub mod mark;
 pub mod objects;
+pub mod steps;
 pub mod surroundings;
 
 use std::sync::Arc;

@@ -42,9 +42,9 @@ impl Cloud {
     }
 
     /// Puts an object and returns its ETag. S3 checks the body against a checksum sent with it.
-    pub async fn put_object(&self, bucket: &str, key: &str, body: ByteStream, condition: If<'_>, tags: &BTreeMap<String, String>) -> Result<String, CloudError> {
+    pub async fn put_object(&self, bucket: &str, key: &str, body: Vec<u8>, condition: If<'_>, tags: &BTreeMap<String, String>) -> Result<String, CloudError> {
         let owner = self.account().await?;
-        let mut put = self.s3.put_object().bucket(bucket).key(key).body(body).expected_bucket_owner(owner);
+        let mut put = self.s3.put_object().bucket(bucket).key(key).body(ByteStream::from(body)).expected_bucket_owner(owner);
         if !tags.is_empty() {
             put = put.tagging(tags.iter().map(|(k, v)| format!("{}={}", encode(k), encode(v))).collect::<Vec<_>>().join("&"));
         }

@@ -6,7 +6,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use aws_sdk_s3::primitives::ByteStream;
 use futures::future::BoxFuture;
 
 use crate::cloud::error::CloudError;
@@ -137,7 +136,7 @@ impl Resource for Object {
         };
         let path = Self { content, ..self.clone() }.path().ok_or_else(|| CloudError::bug("an object without a hash"))?;
         let tags = cx.mark(&self.address()).tags();
-        cx.cloud.put_object(&self.bucket, &path, ByteStream::from(body), If::Always, &tags).await?;
+        cx.cloud.put_object(&self.bucket, &path, body, If::Always, &tags).await?;
         Ok(Id(path))
     }
 

@@ -66,7 +66,7 @@ async fn settle(cx: &Cx, thing: &dyn Once, home: &str, key: &str) -> Result<Id, 
     loop {
         let intent = Intent { nonce: format!("{:016x}", fastrand::u64(..)), at: cx.clock.now() };
         let body = serde_json::to_vec(&intent).map_err(|e| CloudError::bug(e.to_string()))?;
-        cx.cloud.put_object(home, key, body.into(), If::Always, &BTreeMap::new()).await?;
+        cx.cloud.put_object(home, key, body, If::Always, &BTreeMap::new()).await?;
         let error = match thing.ask(cx, &intent.nonce).await {
             Ok(id) => return Ok(id),
             Err(error) => error,

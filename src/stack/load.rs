@@ -61,31 +61,30 @@ pub fn load(path: &Path) -> Result<Loaded, Broken> {
 /// Reads a stack from text. Paths in it are relative to `folder`.
 pub fn load_text(file: &str, text: String, folder: &Path) -> Result<Loaded, Broken> {
     let source = Source { file: file.to_owned(), text };
-    let found = |problems: Vec<Problem>| -> Vec<Finding> {
-        let lines = Lines::of(&source.text);
-        let mut findings: Vec<Finding> =
-            problems.into_iter().map(|problem| problem.found_in(&source.file, &lines)).collect();
-        findings.sort_by_key(|finding| (finding.span.start, finding.code));
-        findings
-    };
-    let read = Node::parse(&source.text)
-        .map_err(|problem| vec![problem])
-        .and_then(|root| read::read::<Stack>(&root).map(|stack| (root, stack)));
-    let (stack, findings) = match read {
-        Err(problems) => {
-            let findings = found(problems);
-            return Err(Broken { findings, source: Some(source) });
-        }
+    let (stack, problems) = match tree_and_stack(&source.text) {
         Ok((root, stack)) => {
             let stack = with_paths_in(stack, folder);
-            let findings = found(lint::all(&stack, &root));
-            (stack, findings)
+            let problems = lint::all(&stack, &root);
+            (Some(stack), problems)
         }
+        Err(problems) => (None, problems),
     };
-    if findings.iter().any(|finding| finding.severity == Severity::Error) {
-        return Err(Broken { findings, source: Some(source) });
+    let lines = Lines::of(&source.text);
+    let mut findings: Vec<Finding> =
+        problems.into_iter().map(|problem| problem.found_in(&source.file, &lines)).collect();
+    findings.sort_by_key(|finding| (finding.span.start, finding.code));
+    let sound = findings.iter().all(|finding| finding.severity != Severity::Error);
+    match stack.filter(|_| sound) {
+        Some(stack) => Ok(Loaded { stack, source, findings }),
+        None => Err(Broken { source: Some(source), findings }),
     }
-    Ok(Loaded { stack, source, findings })
+}
+
+/// Form first: rules are only asked about what could be read whole.
+fn tree_and_stack(text: &str) -> Result<(Node, Stack), Vec<Problem>> {
+    let root = Node::parse(text).map_err(|problem| vec![problem])?;
+    let stack = read::read(&root)?;
+    Ok((root, stack))
 }
 
 /// The text of a file, or what is wrong with it before its first character is looked at.

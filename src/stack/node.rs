@@ -7,7 +7,7 @@ use std::ops::Range;
 use serde::de::{MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_yaml::budget::BudgetBreach;
-use serde_yaml::{DuplicateKeyPolicy, Error, MergeKeyPolicy, Spanned};
+use serde_yaml::{DuplicateKeyPolicy, Error, MergeKeyPolicy, NonFiniteFloatPolicy, Spanned};
 
 use super::finding::Problem;
 
@@ -52,6 +52,7 @@ impl Node {
             duplicate_keys: DuplicateKeyPolicy::Error,
             merge_keys: MergeKeyPolicy::Merge,
             reject_unsupported_tags: true,
+            non_finite_float_policy: NonFiniteFloatPolicy::PassThrough,
             budget: serde_yaml::budget! {
                 max_depth: MAX_DEPTH,
                 max_nodes: MAX_NODES,
@@ -294,10 +295,12 @@ fn explain(error: &Error, text: &str) -> Problem {
         Error::Eof { .. } => {
             Problem::new("FI101", at, "the file is empty").hint("begin with `stack:`, `region:` and `owner:`")
         }
-        _ if let Some(tabs) = tabs_near(text, at.start) => Problem::new("FI102", tabs, "a tab indents this line")
-            .hint("YAML is indented with spaces: use two for each level"),
-        _ => Problem::new("FI100", at, format!("not YAML: {message}"))
-            .hint("check indentation, quotes and brackets around this place"),
+        _ => match tabs_near(text, at.start) {
+            Some(tabs) => Problem::new("FI102", tabs, "a tab indents this line")
+                .hint("YAML is indented with spaces: use two for each level"),
+            None => Problem::new("FI100", at, format!("not YAML: {message}"))
+                .hint("check indentation, quotes and brackets around this place"),
+        },
     }
 }
 

@@ -342,7 +342,7 @@ mod tests {
             ("count: 3.0", "expected a whole number, found `3.0`"),
             ("count: -1", "expected a whole number, found `-1`"),
             ("count: '3'", "expected a whole number, found the text `3`"),
-            ("share: .inf", "expected a number, found the text `.inf`"),
+            ("share: .inf", "expected a number, found `.inf`"),
             ("text: [a]", "expected a text, found a list"),
             ("text:", "expected a value, found nothing"),
         ] {

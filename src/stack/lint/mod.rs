@@ -1,5 +1,6 @@
 //! Everything that can be said against a stack without asking AWS: one file a group, each rule a
-//! pure function. Rules look at values and point at text; they never change a stack.
+//! function of the stack and its text (one also looks whether files are there). Rules look at values
+//! and point at text; they never change a stack.
 
 use super::Stack;
 use super::finding::{Problem, Severity};

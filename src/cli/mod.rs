@@ -1,0 +1,224 @@
+//! The commands: one file each, arguments and what it does. A command asks the rooms below and shows what
+//! they answer; it decides nothing about AWS.
+
+mod change;
+mod completions;
+mod destroy;
+mod down;
+mod init;
+mod local;
+mod logs;
+mod man;
+mod plan;
+mod render;
+mod results;
+mod run;
+mod schema;
+mod session;
+mod status;
+mod up;
+mod validate;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser, Subcommand};
+
+use crate::blueprint::MaterialError;
+use crate::cloud::error::{Class, CloudError};
+use crate::local::LocalError;
+use crate::plan::PlanError;
+use crate::python::PythonError;
+use crate::ui::{CYAN, Output, RED, Ui};
+
+pub const DONE: u8 = 0;
+pub const FAILED: u8 = 1;
+pub const USAGE: u8 = 2;
+pub const REFUSED: u8 = 3;
+pub const HELD: u8 = 4;
+pub const INTERRUPTED: u8 = 5;
+pub const JOB_FAILED: u8 = 6;
+
+/// Spark on AWS EMR, in the EU, for as long as a demo lasts.
+#[derive(Debug, Parser)]
+#[command(name = "fruitsinfra", version, max_term_width = 100)]
+pub struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Clone, Debug, clap::Args)]
+pub struct Global {
+    /// Use the embedded AWS: no credentials, no account, loopback only
+    #[arg(long, global = true)]
+    local: bool,
+    /// What stdout holds
+    #[arg(long, global = true, value_enum, default_value_t)]
+    output: Output,
+    /// When to use colours
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    color: Color,
+    /// Say more: every host that was called
+    #[arg(short, long, global = true)]
+    verbose: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Color {
+    Auto,
+    Always,
+    Never,
+}
+
+impl Global {
+    fn ui(&self) -> Ui {
+        Ui { output: self.output, verbose: self.verbose }
+    }
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Init(init::Args),
+    Validate(validate::Args),
+    Plan(plan::Args),
+    Up(up::Args),
+    Run(run::Args),
+    Status(status::Args),
+    Logs(logs::Args),
+    Results(results::Args),
+    Down(down::Args),
+    Destroy(destroy::Args),
+    Render(render::Args),
+    Local(local::Args),
+    Schema(schema::Args),
+    Completions(completions::Args),
+    Man(man::Args),
+}
+
+/// Why a command ends with something else than 0.
+#[derive(Debug)]
+pub struct Failure {
+    exit: u8,
+    message: String,
+    hint: Option<String>,
+}
+
+impl Failure {
+    fn new(exit: u8, message: impl Into<String>) -> Self {
+        Self { exit, message: message.into(), hint: None }
+    }
+
+    fn failed(message: impl Into<String>) -> Self {
+        Self::new(FAILED, message)
+    }
+
+    fn usage(message: impl Into<String>) -> Self {
+        Self::new(USAGE, message)
+    }
+
+    fn refused(message: impl Into<String>) -> Self {
+        Self::new(REFUSED, message)
+    }
+
+    fn hint(self, hint: impl Into<String>) -> Self {
+        Self { hint: Some(hint.into()), ..self }
+    }
+}
+
+impl From<CloudError> for Failure {
+    fn from(error: CloudError) -> Self {
+        let exit = match error.class {
+            Class::Refused => REFUSED,
+            Class::Interrupted => INTERRUPTED,
+            _ => FAILED,
+        };
+        let hint = error.hint();
+        Self { exit, message: error.to_string(), hint }
+    }
+}
+
+impl From<MaterialError> for Failure {
+    fn from(error: MaterialError) -> Self {
+        Self::usage(error.to_string())
+    }
+}
+
+impl From<PlanError> for Failure {
+    fn from(error: PlanError) -> Self {
+        Self::usage(error.to_string())
+    }
+}
+
+impl From<LocalError> for Failure {
+    fn from(error: LocalError) -> Self {
+        Self::failed(error.to_string())
+    }
+}
+
+impl From<PythonError> for Failure {
+    fn from(error: PythonError) -> Self {
+        Self::failed(error.to_string())
+    }
+}
+
+/// How a command ended.
+type Ended = Result<u8, Failure>;
+
+/// Reads the command line and carries it out.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match cli.global.color {
+        Color::Auto => {}
+        Color::Always => anstream::ColorChoice::Always.write_global(),
+        Color::Never => anstream::ColorChoice::Never.write_global(),
+    }
+    let ui = cli.global.ui();
+    let ended = match forms(&cli.command).contains(&ui.output) {
+        true => carry_out(&cli),
+        false => Err(Failure::usage(format!("this command has no {:?} form", ui.output).to_lowercase())),
+    };
+    match ended {
+        Ok(code) => code.into(),
+        Err(Failure { exit, message, hint }) => {
+            ui.say(format!("{RED}error{RED:#}: {message}"));
+            if let Some(hint) = hint {
+                ui.say(format!("{CYAN}help{CYAN:#}: {hint}"));
+            }
+            exit.into()
+        }
+    }
+}
+
+/// The forms of output a command has.
+fn forms(command: &Command) -> &'static [Output] {
+    match command {
+        Command::Init(_) | Command::Completions(_) | Command::Man(_) | Command::Render(_) | Command::Logs(_) => &[Output::Text],
+        _ => &[Output::Text, Output::Json],
+    }
+}
+
+fn carry_out(cli: &Cli) -> Ended {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    runtime.map_err(|e| Failure::failed(e.to_string()))?.block_on(dispatch(&cli.global, &cli.command))
+}
+
+async fn dispatch(global: &Global, command: &Command) -> Ended {
+    match command {
+        Command::Init(args) => init::run(global, args),
+        Command::Validate(args) => validate::run(global, args),
+        Command::Plan(args) => plan::run(global, args).await,
+        Command::Up(args) => up::run(global, args).await,
+        Command::Run(args) => run::run(global, args).await,
+        Command::Status(args) => status::run(global, args).await,
+        Command::Logs(args) => logs::run(global, args).await,
+        Command::Results(args) => results::run(global, args).await,
+        Command::Down(args) => down::run(global, args).await,
+        Command::Destroy(args) => destroy::run(global, args).await,
+        Command::Render(args) => render::run(global, args),
+        Command::Local(args) => local::run(global, args).await,
+        Command::Schema(args) => schema::run(global, args),
+        Command::Completions(args) => completions::run(global, args, &mut Cli::command()),
+        Command::Man(args) => man::run(global, args, Cli::command()),
+    }
+}

@@ -1,0 +1,109 @@
+//! `plan`: desired against live. It changes nothing and takes no lease.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::change::surveys;
+use super::session::{Session, find, load, with_weights};
+use super::{DONE, Ended, FAILED, Global, REFUSED, USAGE};
+use crate::blueprint::{Materials, blueprint};
+use crate::cloud::surroundings::Surroundings;
+use crate::plan::{Plan, plan};
+use crate::policy;
+use crate::python;
+use crate::resource::Resource;
+use crate::stack::Weights;
+use crate::ui::Ui;
+use crate::ui::plan::{Shown, json, text};
+
+/// Show what `up` would do
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// A stack's file, or the bare name of one in stacks/
+    stack: String,
+    /// End with 2 if there is anything to do, 1 on errors
+    #[arg(long)]
+    detailed_exitcode: bool,
+    /// Compare with nothing: no credentials, no calls
+    #[arg(long)]
+    offline: bool,
+    /// The account number to show in an offline plan
+    #[arg(long, requires = "offline")]
+    account: Option<String>,
+    /// Weights for the jobs instead of the stack's: a .h5 file, imagenet, registry or untrained
+    #[arg(long, value_name = "FILE")]
+    weights: Option<Weights>,
+}
+
+pub(super) async fn run(global: &Global, args: &Args) -> Ended {
+    let ended = if args.offline { offline(global, args) } else { online(global, args).await };
+    // With detailed exit codes, 2 says "there are changes" and nothing else.
+    ended.map_err(|mut failure| {
+        if args.detailed_exitcode && failure.exit == USAGE {
+            failure.exit = FAILED;
+        }
+        failure
+    })
+}
+
+async fn online(global: &Global, args: &Args) -> Ended {
+    let session = Session::open(global, &args.stack, args.weights.as_ref()).await?;
+    let world = session.observe().await?;
+    let plan = plan(&world.desired, &world.live)?;
+    let uploads = surveys(&session, &world).await?;
+    let refusals = policy::refusals(&plan, &session.stack.owner);
+    let shown = Shown {
+        stack: &session.stack.name,
+        region: session.stack.region.as_str(),
+        place: session.stack.region.place(),
+        account: &world.around.account,
+        uploads: &uploads,
+        refusals: &refusals,
+        losses: vec![],
+        contacts: session.contacts(),
+    };
+    show(session.ui, &plan, &shown);
+    let changes = !plan.is_empty() || uploads.iter().any(|batch| batch.send > 0);
+    Ok(code(args, changes, !refusals.is_empty()))
+}
+
+fn offline(global: &Global, args: &Args) -> Ended {
+    let ui = global.ui();
+    let mut stack = load(ui, &args.stack)?.stack;
+    with_weights(&mut stack, args.weights.as_ref());
+    let folder = find(&args.stack).parent().map(Path::to_owned).unwrap_or_default();
+    let materials = Materials::gather(&stack, &folder, &python::cache())?;
+    let account = args.account.as_deref().or(stack.account.as_deref());
+    let subnet = stack.cluster.as_ref().and_then(|cluster| cluster.subnet.as_deref());
+    let around = Surroundings::offline(stack.region, account, subnet);
+    let plan = plan::<Arc<dyn Resource>>(&blueprint(&stack, &materials, &around), &[])?;
+    let shown = Shown {
+        stack: &stack.name,
+        region: stack.region.as_str(),
+        place: stack.region.place(),
+        account: &around.account,
+        ..Shown::default()
+    };
+    show(ui, &plan, &shown);
+    Ok(code(args, !plan.is_empty(), false))
+}
+
+fn show<E: AsRef<dyn Resource>>(ui: Ui, plan: &Plan<E>, shown: &Shown) {
+    if ui.json() {
+        ui.data(&json(plan, shown));
+    } else {
+        ui.out(text(plan, shown));
+        if ui.verbose {
+            ui.say(format!("hosts called: {}", shown.contacts.join(", ")));
+        }
+    }
+}
+
+fn code(args: &Args, changes: bool, refused: bool) -> u8 {
+    match (refused, args.detailed_exitcode, changes) {
+        (true, false, _) => REFUSED,
+        (true, true, _) => FAILED,
+        (false, true, true) => USAGE,
+        _ => DONE,
+    }
+}

@@ -1,0 +1,69 @@
+//! `render`: the texts that would run, without a connection.
+
+use std::path::{Path, PathBuf};
+
+use super::session::{find, load};
+use super::{DONE, Ended, Failure, Global};
+use crate::blueprint::{Materials, blueprint, bootstrap_key};
+use crate::cloud::surroundings::Surroundings;
+use crate::python;
+
+/// Write the scripts a stack would run, and the policies of its roles
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// A stack's file, or the bare name of one in stacks/
+    stack: String,
+    /// What to render; everything if unsaid
+    #[arg(value_enum)]
+    target: Option<Target>,
+    /// A folder to write into; without it, stdout
+    #[arg(long)]
+    out: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Target {
+    Bootstrap,
+    Job,
+    Policy,
+}
+
+pub(super) fn run(global: &Global, args: &Args) -> Ended {
+    let ui = global.ui();
+    let stack = load(ui, &args.stack)?.stack;
+    let folder = find(&args.stack).parent().map(Path::to_owned).unwrap_or_default();
+    let materials = Materials::gather(&stack, &folder, &python::cache())?;
+    let wanted = |target| args.target.is_none_or(|only| only == target);
+    let mut files: Vec<(String, String)> = Vec::new();
+    if wanted(Target::Bootstrap) {
+        files.extend(materials.bootstrap.iter().map(|(name, text)| (format!("{}.sh", bootstrap_key(name)), text.clone())));
+    }
+    if wanted(Target::Job) {
+        files.extend(materials.jobs.iter().map(|(key, text)| (format!("job-{key}.py"), text.clone())));
+    }
+    if wanted(Target::Policy) {
+        let around = Surroundings::offline(stack.region, stack.account.as_deref(), None);
+        for role in blueprint(&stack, &materials, &around).iter().filter(|r| r.address().kind == "role") {
+            let fields = role.fields();
+            for name in ["trust", "policy"] {
+                let value = fields.iter().find(|field| field.name == name).map(|field| &field.value);
+                let text = value.and_then(|value| serde_json::to_string_pretty(value).ok()).unwrap_or_default();
+                files.push((format!("{}-{name}.json", role.name()), format!("{text}\n")));
+            }
+        }
+    }
+    let Some(out) = &args.out else {
+        for (name, text) in &files {
+            let header = if files.len() > 1 { format!("# --- {name}\n") } else { String::new() };
+            ui.out(format!("{header}{}", text.trim_end()));
+        }
+        return Ok(DONE);
+    };
+    for (name, text) in files {
+        let path = out.join(name);
+        let written = std::fs::create_dir_all(out).and_then(|()| std::fs::write(&path, text));
+        written.map_err(|e| Failure::failed(format!("{} cannot be written: {e}", path.display())))?;
+        ui.out(path.display().to_string());
+    }
+    Ok(DONE)
+}

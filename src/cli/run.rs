@@ -1,0 +1,236 @@
+//! `run`: submits a job as an EMR step, once, follows it, and ends with its outcome.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc::unbounded_channel;
+
+use super::results::show as show_results;
+use super::session::{Session, World, heed_signals};
+use super::{DONE, Ended, Failure, Global, JOB_FAILED};
+use crate::blueprint;
+use crate::cloud::error::Class;
+use crate::event::{Event, Summary};
+use crate::job::{self, End, Submission, logs, results};
+use crate::plan::{Action, plan};
+use crate::resource::{Id, Live, Phase, Progress, Resource};
+use crate::resources::object::PREFIX;
+use crate::resources::once::once;
+use crate::stack::{Job, Place, Stack, Weights};
+use crate::ui::events::Renderer;
+use crate::ui::{CYAN, RED};
+use crate::{python, text};
+
+/// EMR's logs of a step reach S3 minutes late.
+const LOGS: Duration = Duration::from_secs(6 * 60);
+
+/// Run a job of the stack on its cluster, and follow it to its end
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// A stack's file, or the bare name of one in stacks/
+    stack: String,
+    /// The job's key in the stack
+    job: String,
+    /// Weights instead of the stack's: a .h5 file, imagenet, registry or untrained
+    #[arg(long, value_name = "FILE")]
+    weights: Option<Weights>,
+}
+
+/// The job of this name, or what was probably meant.
+pub(super) fn find_job<'a>(stack: &'a Stack, name: &str) -> Result<&'a Job, Failure> {
+    stack.jobs.get(name).ok_or_else(|| {
+        let known: Vec<&str> = stack.jobs.keys().map(String::as_str).collect();
+        let near = known.iter().find(|key| strsim::damerau_levenshtein(key, name) <= 2);
+        let hint = match (near, known.as_slice()) {
+            (Some(near), _) => format!("did you mean `{near}`?"),
+            (None, []) => "declare one under `jobs:`".into(),
+            (None, known) => format!("it has {}", known.join(", ")),
+        };
+        Failure::usage(format!("stack `{}` has no job `{name}`", stack.name)).hint(hint)
+    })
+}
+
+pub(super) async fn run(global: &Global, args: &Args) -> Ended {
+    let mut session = Session::open(global, &args.stack, args.weights.as_ref()).await?;
+    let ui = session.ui;
+    let job = find_job(&session.stack, &args.job)?.clone();
+    heed_signals(ui, session.stop.clone());
+    if session.local {
+        python::install("spark", &python::cache(), |line| ui.say(line)).await?;
+    }
+    let world = session.observe().await?;
+    let cluster = world.cluster().filter(|live| live.resource.phase() == Phase::Standing);
+    let Some(cluster) = cluster else {
+        let why = world.any_cluster().map_or_else(String::new, |live| format!(" ({} is {})", live.id, live.resource.facts()["state"]));
+        return Err(Failure::failed(format!("stack `{}` has no cluster that is ready{why}", session.stack.name))
+            .hint(format!("`fruitsinfra up {}` makes one", args.stack)));
+    };
+
+    let (events, mut heard) = unbounded_channel();
+    let mut progress = std::mem::replace(&mut session.progress, unbounded_channel().1);
+    let mut renderer = Renderer::new(ui, session.cx.clock.clone());
+    let begun = session.cx.clock.now();
+    let work = work(&session, &world, cluster, &args.job, &job, &events);
+    tokio::pin!(work);
+    let ended = loop {
+        tokio::select! {
+            ended = &mut work => break ended,
+            Some(event) = heard.recv() => renderer.show(&event),
+            Some(Progress { address, message }) = progress.recv() => renderer.show(&Event::Progress { address, message }),
+        }
+    };
+    while let Ok(event) = heard.try_recv() {
+        renderer.show(&event);
+    }
+    let took = session.cx.clock.since(begun);
+    let (ok, failed, interrupted) = match &ended {
+        Ok(End::Completed) => (true, vec![], false),
+        Ok(End::Failed(why) | End::Cancelled(why)) => (false, vec![why.clone()], false),
+        Err(failure) => (false, vec![failure.message.clone()], failure.exit == super::INTERRUPTED),
+    };
+    let summary = Summary { ok, failed, interrupted, seconds: took.as_secs_f64(), contacts: session.contacts(), ..Summary::default() };
+    renderer.show(&Event::Summary(summary));
+    let ended = ended.map_err(|failure| match failure.exit {
+        super::INTERRUPTED => failure.hint(format!("the step goes on; `fruitsinfra run {} {}` follows it again", args.stack, args.job)),
+        _ => failure,
+    })?;
+    match ended {
+        End::Completed => {
+            if let Some(features) = job.features().filter(|_| !ui.json()) {
+                let place = &features.output;
+                let bucket = bucket(&session.stack, place, &world)?;
+                if let Some((report, _)) = results::report(&session.cx, &bucket, &place.prefix).await? {
+                    ui.out(show_results(&report));
+                }
+                ui.out(format!("The step took {}.", text::lasting(took)));
+            }
+            Ok(DONE)
+        }
+        End::Failed(why) | End::Cancelled(why) => {
+            ui.say(format!("{RED}error{RED:#}: job `{}` failed: {why}", args.job));
+            ui.say(format!("{CYAN}help{CYAN:#}: `fruitsinfra logs {} {}` shows all of its logs", args.stack, args.job));
+            Ok(JOB_FAILED)
+        }
+    }
+}
+
+pub(super) fn bucket(stack: &Stack, place: &Place, world: &World) -> Result<String, Failure> {
+    let name = stack.bucket_name(&place.bucket, &world.around.account);
+    name.ok_or_else(|| Failure::usage(format!("no bucket `{}` is declared", place.bucket)))
+}
+
+/// Brings the job's files up to date, submits it once, and follows it.
+async fn work(
+    session: &Session,
+    world: &World,
+    cluster: &Live,
+    name: &str,
+    job: &Job,
+    events: &tokio::sync::mpsc::UnboundedSender<Event>,
+) -> Result<End, Failure> {
+    let cx = &session.cx;
+    let wanted = files(job, name);
+    let keys: Vec<String> = update_files(session, world, &wanted, events).await?;
+    let home = blueprint::home_name(&session.stack, &world.around.account);
+    let url = |prefix: &str| keys.iter().find(|key| key.starts_with(&format!("{PREFIX}{prefix}."))).map(|key| format!("s3://{home}/{key}"));
+    let script = url(&wanted[0]).ok_or_else(|| Failure::failed(format!("the script of job `{name}` is not in {home}")))?;
+    let weights = wanted.get(1).and_then(|key| url(key));
+
+    let step = match job::underway(cx, &cluster.id, name).await? {
+        Some(step) => {
+            let _ = events.send(Event::Note { message: format!("{step} of this job is underway already: following it") });
+            step
+        }
+        None => {
+            let args = job::arguments(&session.stack, job, &script, weights.as_deref(), &world.around.account);
+            let submission = Submission { job: name.into(), cluster: cluster.id.clone(), args, on_failure: job.on_failure };
+            once(cx, &submission).await?
+        }
+    };
+    let _ = events.send(Event::Step { id: step.0.clone(), state: "SUBMITTED".into(), message: Some(format!("on {}", cluster.id)) });
+    let place = job.features().map(|features| &features.output);
+    let own = place.map(|place| Ok::<_, Failure>((bucket(&session.stack, place, world)?, format!("{}{}", place.prefix, results::PROGRESS)))).transpose()?;
+    let own = own.as_ref().map(|(bucket, key)| (bucket.as_str(), key.as_str()));
+    let end = job::follow(cx, &cluster.id, &step, name, own).await?;
+    let state = match &end {
+        End::Completed => "COMPLETED",
+        End::Failed(_) => "FAILED",
+        End::Cancelled(_) => "CANCELLED",
+    };
+    let message = match &end {
+        End::Completed => None,
+        End::Failed(why) | End::Cancelled(why) => Some(why.clone()),
+    };
+    let _ = events.send(Event::Step { id: step.0.clone(), state: state.into(), message });
+    if matches!(end, End::Failed(_)) {
+        tell_log(session, cluster, &step, name, events).await?;
+    }
+    Ok(end)
+}
+
+/// Keys of the objects a job needs: its script, then its weights.
+fn files(job: &Job, name: &str) -> Vec<String> {
+    let weights = job.features().map(|features| blueprint::weights_key(&features.model.weights));
+    std::iter::once(format!("job-{name}")).chain(weights).collect()
+}
+
+/// A script edited since `up`, or other weights, go up now; returns the keys in home.
+async fn update_files(
+    session: &Session,
+    world: &World,
+    wanted: &[String],
+    events: &tokio::sync::mpsc::UnboundedSender<Event>,
+) -> Result<Vec<String>, Failure> {
+    let ours = |resource: &dyn Resource| {
+        let address = resource.address();
+        address.kind == "object" && wanted.contains(&address.key)
+    };
+    let mut desired: Vec<Arc<dyn Resource>> = world.desired.iter().filter(|r| ours(&***r)).cloned().collect();
+    // The order of files needs home; it is there, or there would be no cluster.
+    desired.extend(world.desired.iter().filter(|r| r.address() == crate::resources::home()).cloned());
+    let live: Vec<Live> = world.live.iter().filter(|l| ours(&*l.resource) || l.resource.address() == crate::resources::home()).cloned().collect();
+    let mut keys = Vec::new();
+    for step in plan(&desired, &live)?.steps.into_iter().filter(|step| step.address.kind == "object") {
+        let id = match (&step.action, &step.desired, &step.existing) {
+            (Action::Keep, _, Some(live)) => live.id.clone(),
+            (_, Some(desired), _) => {
+                let _ = events.send(Event::Note { message: format!("{} has changed since `up`: sending it", step.address) });
+                desired.create(&session.cx).await?
+            }
+            _ => continue,
+        };
+        keys.push(id.0);
+    }
+    Ok(keys)
+}
+
+/// The end of a failed step's stderr, waited for.
+async fn tell_log(
+    session: &Session,
+    cluster: &Live,
+    step: &Id,
+    name: &str,
+    events: &tokio::sync::mpsc::UnboundedSender<Event>,
+) -> Result<(), Failure> {
+    let cx = &session.cx;
+    let facts = cluster.resource.facts();
+    let Some(log_uri) = facts["logs"].as_str() else { return Ok(()) };
+    let Some((bucket, prefix)) = logs::split(log_uri) else { return Ok(()) };
+    let key = format!("{prefix}{}/steps/{step}/stderr.gz", cluster.id);
+    let begun = cx.clock.now();
+    loop {
+        if let Some(log) = logs::read(cx, bucket, &key).await? {
+            let _ = events.send(Event::Note { message: format!("{} ends:\n{}", log.url, logs::tail(&log.text, 20)) });
+            return Ok(());
+        }
+        if cx.clock.since(begun) >= LOGS || cx.cancel.requested() {
+            let _ = events.send(Event::Note { message: format!("no log has reached s3://{bucket}/{key} yet") });
+            return Ok(());
+        }
+        cx.say(&job::address(name), format!("waiting for its log ({} of at most 6 min)", text::lasting(cx.clock.since(begun))));
+        match crate::resources::wait(cx, Duration::from_secs(10)).await {
+            Err(error) if error.class == Class::Interrupted => {}
+            other => other?,
+        }
+    }
+}

@@ -1,0 +1,188 @@
+//! What every online command begins with: the stack read, the cloud of its region connected, and the world
+//! observed. It makes nothing.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::sync::watch;
+
+use super::{Failure, Global};
+use crate::blueprint::{self, Materials};
+use crate::cloud::clock::Clock;
+use crate::cloud::http::Http;
+use crate::cloud::surroundings::{self, Network, Surroundings, Wish};
+use crate::cloud::{Cancel, Cloud, Endpoint};
+use crate::resource::{Cx, Live, Phase, Progress, Resource};
+use crate::stack::{self, JobWork, Loaded, Severity, Stack, Weights};
+use crate::ui::{RED, Ui, YELLOW, snippet};
+use crate::{local, python, resources};
+
+/// A stack, and the way to its cloud.
+pub(super) struct Session {
+    pub(super) ui: Ui,
+    pub(super) stack: Stack,
+    pub(super) cx: Cx,
+    pub(super) progress: UnboundedReceiver<Progress>,
+    pub(super) stop: watch::Sender<bool>,
+    pub(super) materials: Materials,
+    pub(super) local: bool,
+}
+
+/// What is there and what should be.
+pub(super) struct World {
+    pub(super) around: Surroundings,
+    pub(super) live: Vec<Live>,
+    pub(super) desired: Vec<Arc<dyn Resource>>,
+}
+
+impl World {
+    /// The stack's home, if it exists.
+    pub(super) fn home(&self) -> Option<&Live> {
+        self.live.iter().find(|live| live.resource.address() == resources::home())
+    }
+
+    /// The stack's cluster that can be used, or will be in a moment.
+    pub(super) fn cluster(&self) -> Option<&Live> {
+        let clusters = self.live.iter().filter(|live| live.resource.address().kind == "cluster");
+        let usable = clusters.filter(|live| matches!(live.resource.phase(), Phase::Starting | Phase::Standing));
+        usable.max_by_key(|live| live.resource.standing())
+    }
+
+    /// The newest cluster, ended ones too.
+    pub(super) fn any_cluster(&self) -> Option<&Live> {
+        self.cluster().or_else(|| self.live.iter().find(|live| live.resource.address().kind == "cluster"))
+    }
+}
+
+/// The file behind STACK: a path, or the bare name of one in `stacks/`.
+pub(super) fn find(name: &str) -> PathBuf {
+    let path = Path::new(name);
+    if path.exists() || name.contains('/') || path.extension().is_some() {
+        return path.to_owned();
+    }
+    Path::new("stacks").join(format!("{name}.yaml"))
+}
+
+/// Reads a stack; shows its findings; fails with 2 if it cannot be worked with.
+pub(super) fn load(ui: Ui, name: &str) -> Result<Loaded, Failure> {
+    let style = snippet::Style { colour: false, width: crate::ui::width() };
+    match stack::load(&find(name)) {
+        Ok(loaded) => {
+            let told: Vec<_> = loaded.findings.iter().filter(|f| f.severity >= Severity::Warning).cloned().collect();
+            if !told.is_empty() {
+                ui.say(snippet::render(&told, Some(&loaded.source), style));
+            }
+            Ok(loaded)
+        }
+        Err(broken) => {
+            ui.say(snippet::render(&broken.findings, broken.source.as_ref(), style));
+            Err(Failure::usage(format!("{broken}")))
+        }
+    }
+}
+
+/// Replaces the weights of every feature job by those of `--weights`.
+pub(super) fn with_weights(stack: &mut Stack, weights: Option<&Weights>) {
+    for job in stack.jobs.values_mut() {
+        if let (JobWork::Template(features), Some(weights)) = (&mut job.work, weights) {
+            features.model.weights = weights.clone();
+        }
+    }
+}
+
+impl Session {
+    pub(super) async fn open(global: &Global, name: &str, weights: Option<&Weights>) -> Result<Self, Failure> {
+        let ui = global.ui();
+        let mut stack = load(ui, name)?.stack;
+        with_weights(&mut stack, weights);
+        let folder = find(name).parent().map(Path::to_owned).unwrap_or_default();
+        let materials = Materials::gather(&stack, &folder, &python::cache())?;
+        let endpoint = endpoint(global, ui).await?;
+        let cloud = Cloud::connect(stack.region, &endpoint).await;
+        let clock = match &endpoint {
+            Endpoint::Local(url) => {
+                let http = Http::new(&Default::default(), Duration::from_secs(5));
+                Clock::served(http, format!("{url}/_local/clock")).await.map_err(|e| Failure::failed(e.to_string()))?
+            }
+            _ => Clock::System,
+        };
+        let (stop, cancel) = Cancel::pair();
+        let (say, progress) = unbounded_channel();
+        let cx = Cx::new(cloud, &stack.name, &stack.owner, clock, cancel, say);
+        Ok(Self { ui, stack, cx, progress, stop, materials, local: global.local })
+    }
+
+    /// Reads everything there is of the stack, and works out everything there should be.
+    pub(super) async fn observe(&self) -> Result<World, Failure> {
+        let (account, live) = futures::try_join!(self.cx.cloud.account(), resources::list_all(&self.cx))?;
+        if let Some(said) = self.stack.account.as_deref().filter(|said| *said != account) {
+            return Err(Failure::refused(format!("these credentials are of account {account}, and the stack says {said}")));
+        }
+        let network = match &self.stack.cluster {
+            Some(cluster) => {
+                let types: BTreeSet<String> = cluster.groups().map(|(_, group)| group.instance_type.clone()).collect();
+                let wish = Wish { subnet: cluster.subnet.clone(), types, present: present(&live) };
+                Some(surroundings::network(&self.cx.cloud, &wish).await?)
+            }
+            None => None,
+        };
+        let around = Surroundings { region: self.stack.region, account: account.to_owned(), network };
+        let desired = blueprint::blueprint(&self.stack, &self.materials, &around);
+        Ok(World { around, live, desired })
+    }
+
+    /// The hosts called so far.
+    pub(super) fn contacts(&self) -> Vec<String> {
+        self.cx.cloud.contacts.hosts().into_keys().collect()
+    }
+}
+
+/// The network that the stack's cluster and groups are in already.
+fn present(live: &[Live]) -> Option<Network> {
+    let field = |kind: &str, name: &str| {
+        let of = |live: &&Live| live.resource.address().kind == kind && !matches!(live.resource.phase(), Phase::Ended(_));
+        let fields = live.iter().find(of)?.resource.fields();
+        let value = fields.into_iter().find(|field| field.name == name)?.value;
+        value.as_str().map(str::to_owned)
+    };
+    Some(Network { vpc: field("security_group", "vpc")?, subnet: field("cluster", "subnet")? })
+}
+
+/// Where the calls go, said aloud if it is not AWS.
+async fn endpoint(global: &Global, ui: Ui) -> Result<Endpoint, Failure> {
+    if global.local {
+        let status = local::start(&local::Options::default(), |line| ui.say(line)).await?;
+        return Ok(Endpoint::Local(status.endpoint));
+    }
+    match std::env::var("AWS_ENDPOINT_URL") {
+        Ok(url) if !url.is_empty() => {
+            ui.say(format!("{YELLOW}AWS_ENDPOINT_URL is set: every call goes to {url}, and nothing to AWS{YELLOW:#}"));
+            Ok(Endpoint::Named(url))
+        }
+        _ => Ok(Endpoint::Aws),
+    }
+}
+
+/// Stops on Ctrl-C and SIGTERM: the first asks, the second ends at once.
+pub(super) fn heed_signals(ui: Ui, stop: watch::Sender<bool>) {
+    use tokio::signal::unix::{SignalKind, signal};
+    tokio::spawn(async move {
+        let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate())) else {
+            return;
+        };
+        for time in 0.. {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+            if time > 0 {
+                std::process::exit(i32::from(super::INTERRUPTED));
+            }
+            stop.send_replace(true);
+            ui.say(format!("{RED}stopping{RED:#}: calls in flight end, nothing new starts"));
+        }
+    });
+}

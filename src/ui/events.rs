@@ -1,0 +1,136 @@
+//! Events as they happen: JSON lines with a sequence and a time, or lines and live progress for a person.
+//! Progress never garbles: without a terminal it becomes a line now and then.
+
+use std::collections::BTreeMap;
+use std::io::IsTerminal;
+use std::time::{Duration, Instant};
+
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde_json::Value;
+
+use super::{CYAN, DIM, GREEN, RED, Ui, YELLOW};
+use crate::cloud::clock::Clock;
+use crate::event::{Event, Verb};
+use crate::text::{bytes, lasting};
+
+/// Without a terminal, one thing's progress is told no more often.
+const SELDOM: Duration = Duration::from_secs(15);
+
+pub struct Renderer {
+    ui: Ui,
+    clock: Clock,
+    seq: u64,
+    live: Option<MultiProgress>,
+    bars: BTreeMap<String, ProgressBar>,
+    told: BTreeMap<String, (Instant, String)>,
+}
+
+impl Renderer {
+    pub fn new(ui: Ui, clock: Clock) -> Self {
+        let live = !ui.json() && std::io::stderr().is_terminal();
+        let live = live.then(|| MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(8)));
+        Self { ui, clock, seq: 0, live, bars: BTreeMap::new(), told: BTreeMap::new() }
+    }
+
+    pub fn show(&mut self, event: &Event) {
+        self.seq += 1;
+        if self.ui.json() {
+            self.json(event);
+        } else {
+            self.text(event);
+        }
+    }
+
+    fn json(&self, event: &Event) {
+        let mut value = serde_json::to_value(event).unwrap_or_default();
+        if let Value::Object(map) = &mut value {
+            map.insert("seq".into(), self.seq.into());
+            map.insert("at".into(), self.clock.now().to_string().into());
+        }
+        self.ui.data(&value);
+    }
+
+    fn text(&mut self, event: &Event) {
+        match event {
+            Event::Started { address, verb } => self.begin(&address.to_string(), verb.doing()),
+            Event::Progress { address, message } => self.progress(&address.to_string(), message),
+            Event::Finished { address, verb, id, seconds } => {
+                self.end(&address.to_string());
+                let id = id.as_deref().filter(|id| !address.to_string().ends_with(id)).unwrap_or_default();
+                let took = lasting(Duration::from_secs_f64(*seconds));
+                let style = if *verb == Verb::Delete { YELLOW } else { GREEN };
+                self.line(&format!("{style}{:>8}{style:#} {address}  {id}  {DIM}{took}{DIM:#}", verb.done()));
+            }
+            Event::Failed { address, verb, error, hint } => {
+                self.end(&address.to_string());
+                self.line(&format!("{RED}{:>8}{RED:#} {} {address}: {error}", "failed", verb.doing()));
+                if let Some(hint) = hint {
+                    self.line(&format!("         {CYAN}help{CYAN:#}: {hint}"));
+                }
+            }
+            Event::Skipped { address, verb, because } => {
+                self.line(&format!("{DIM}{:>8} {} {address}: {because}{DIM:#}", "skipped", verb.doing()));
+            }
+            Event::Upload { to, files, of, bytes: size } => {
+                if files == of {
+                    self.end(to);
+                    self.line(&format!("{GREEN}{:>8}{GREEN:#} {files} files, {} -> {to}", "sent", bytes(*size)));
+                } else {
+                    self.progress(to, &format!("sending {files} of {of}, {}", bytes(*size)));
+                }
+            }
+            Event::Step { id, state, message } => {
+                let message = message.as_deref().map_or_else(String::new, |m| format!("  {m}"));
+                self.line(&format!("{:>8} {id}{message}", state.to_lowercase()));
+            }
+            Event::Note { message } => self.line(&format!("{DIM}{:>8} {message}{DIM:#}", "")),
+            Event::Summary(_) => self.clear(),
+        }
+    }
+
+    fn line(&self, text: &str) {
+        match &self.live {
+            // Above the live lines, not through them.
+            Some(live) => live.suspend(|| self.ui.out(text)),
+            None => self.ui.out(text),
+        }
+    }
+
+    fn begin(&mut self, key: &str, doing: &str) {
+        if let Some(live) = &self.live {
+            let style = ProgressStyle::with_template("{spinner:>8} {prefix} {wide_msg:.dim}").unwrap_or_else(|_| ProgressStyle::default_spinner());
+            let bar = live.add(ProgressBar::new_spinner().with_style(style).with_prefix(format!("{doing} {key}")));
+            bar.enable_steady_tick(Duration::from_millis(120));
+            self.bars.insert(key.to_owned(), bar);
+        }
+    }
+
+    fn progress(&mut self, key: &str, message: &str) {
+        if self.live.is_some() {
+            if !self.bars.contains_key(key) {
+                self.begin(key, "");
+            }
+            if let Some(bar) = self.bars.get(key) {
+                bar.set_message(message.to_owned());
+            }
+            return;
+        }
+        let due = self.told.get(key).is_none_or(|(at, last)| at.elapsed() >= SELDOM && last != message);
+        if due {
+            self.told.insert(key.to_owned(), (Instant::now(), message.to_owned()));
+            self.ui.say(format!("{DIM}{:>8} {key}: {message}{DIM:#}", "..."));
+        }
+    }
+
+    fn end(&mut self, key: &str) {
+        if let Some(bar) = self.bars.remove(key) {
+            bar.finish_and_clear();
+        }
+    }
+
+    fn clear(&mut self) {
+        for bar in std::mem::take(&mut self.bars).into_values() {
+            bar.finish_and_clear();
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! Everything a person or a script sees. Rooms below return facts; here they become text, JSON lines or
+//! progress. Only this room and `cli` print.
+
+pub mod events;
+pub mod plan;
+pub mod snippet;
+pub mod table;
+
+use std::io::{IsTerminal, Write};
+
+use anstyle::{AnsiColor, Style};
+
+/// What stdout holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Output {
+    #[default]
+    Text,
+    Json,
+    Markdown,
+    Html,
+    Sarif,
+    Github,
+}
+
+/// Where words go: data to stdout, words for people to stderr where stdout is data.
+#[derive(Clone, Copy, Debug)]
+pub struct Ui {
+    pub output: Output,
+    pub verbose: bool,
+}
+
+pub const BOLD: Style = Style::new().bold();
+pub const DIM: Style = Style::new().dimmed();
+pub const GREEN: Style = AnsiColor::Green.on_default();
+pub const YELLOW: Style = AnsiColor::Yellow.on_default();
+pub const RED: Style = AnsiColor::Red.on_default();
+pub const CYAN: Style = AnsiColor::Cyan.on_default();
+
+impl Ui {
+    pub fn json(self) -> bool {
+        self.output == Output::Json
+    }
+
+    /// Data, or what a person asked for. A closed pipe ends nothing that is underway.
+    #[expect(clippy::unused_self, reason = "what may print is what holds a Ui")]
+    pub fn out(self, text: impl AsRef<str>) {
+        let _ = writeln!(anstream::stdout(), "{}", text.as_ref());
+    }
+
+    pub fn data(self, value: &impl serde::Serialize) {
+        match serde_json::to_string(value) {
+            Ok(text) => self.out(text),
+            Err(error) => self.say(format!("{RED}error{RED:#}: {error}")),
+        }
+    }
+
+    /// A word for the person.
+    #[expect(clippy::unused_self, reason = "what may print is what holds a Ui")]
+    pub fn say(self, text: impl AsRef<str>) {
+        let _ = writeln!(anstream::stderr(), "{}", text.as_ref());
+    }
+
+    pub fn warn(self, text: impl std::fmt::Display) {
+        self.say(format!("{YELLOW}warning{YELLOW:#}: {text}"));
+    }
+
+    /// Text where text is asked for; nothing where stdout holds JSON.
+    pub fn text(self, text: impl AsRef<str>) {
+        if self.output == Output::Text {
+            self.out(text);
+        }
+    }
+
+    /// Asks a person, who must be there: `None` if nobody is.
+    pub fn ask(self, question: &str) -> Option<bool> {
+        if !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
+            return None;
+        }
+        let _ = write!(anstream::stderr(), "{BOLD}{question}{BOLD:#} [y/N] ");
+        let _ = std::io::stderr().flush();
+        let mut answer = String::new();
+        std::io::stdin().read_line(&mut answer).ok()?;
+        Some(["y", "yes"].contains(&answer.trim().to_lowercase().as_str()))
+    }
+}
+
+/// Columns of the terminal, or what fits everywhere.
+pub fn width() -> usize {
+    let named = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
+    let seen = || terminal_size::terminal_size().map(|(columns, _)| usize::from(columns.0));
+    named.or_else(seen).unwrap_or(100).clamp(60, 160)
+}

@@ -1,0 +1,151 @@
+//! A plan as Terraform's users know it: `+ ~ - -/+`, old and new, what forces a replacement, one summary line.
+
+use std::fmt::Write;
+
+use serde_json::{Value, json};
+
+use super::{BOLD, DIM, GREEN, RED, YELLOW};
+use crate::plan::{Action, Plan, Step};
+use crate::policy::Refusal;
+use crate::resource::{Change, Resource};
+use crate::sync::Batch;
+use crate::text::{bytes, counted};
+
+/// What a plan is shown with.
+#[derive(Debug, Default)]
+pub struct Shown<'a> {
+    pub stack: &'a str,
+    pub region: &'a str,
+    pub place: &'a str,
+    pub account: &'a str,
+    pub uploads: &'a [Batch],
+    pub refusals: &'a [Refusal],
+    /// What would be lost, by address.
+    pub losses: Vec<(String, String)>,
+    /// Who wrote the weights of each job.
+    pub contacts: Vec<String>,
+}
+
+pub fn json<E: AsRef<dyn Resource>>(plan: &Plan<E>, shown: &Shown) -> Value {
+    let steps: Vec<Value> = plan
+        .steps
+        .iter()
+        .map(|step| {
+            json!({
+                "address": step.address,
+                "kind": step.address.kind,
+                "name": step.name(),
+                "action": step.action.word(),
+                "changes": step.action.changes(),
+                "note": step.note,
+                "loses": loss(shown, step),
+            })
+        })
+        .collect();
+    json!({
+        "stack": shown.stack,
+        "region": shown.region,
+        "account": shown.account,
+        "steps": steps,
+        "summary": plan.counts(),
+        "uploads": shown.uploads,
+        // No prices are known yet.
+        "cost": null,
+        "refusals": shown.refusals,
+        "contacts": shown.contacts,
+    })
+}
+
+fn loss<E>(shown: &Shown, step: &Step<E>) -> Option<String> {
+    let address = step.address.to_string();
+    shown.losses.iter().find(|(at, _)| *at == address).map(|(_, what)| what.clone())
+}
+
+pub fn text<E: AsRef<dyn Resource>>(plan: &Plan<E>, shown: &Shown) -> String {
+    let mut out = String::new();
+    let Shown { stack, region, place, account, .. } = shown;
+    let _ = writeln!(out, "{BOLD}{stack}{BOLD:#} in {region} ({place}), account {account}\n");
+    let width = plan.steps.iter().map(|step| step.address.to_string().len()).max().unwrap_or(0);
+    for step in plan.steps.iter().filter(|step| step.action != Action::Keep) {
+        line(&mut out, step, width, loss(shown, step));
+    }
+    for batch in shown.uploads {
+        upload(&mut out, batch, width);
+    }
+    for Refusal { code, message } in shown.refusals {
+        let _ = writeln!(out, "{RED}refused{RED:#} {code}: {message}");
+    }
+    let kept = plan.counts().keep;
+    if plan.is_empty() {
+        let _ = writeln!(out, "Nothing to do: {} as declared.", counted(kept, "resource"));
+    } else {
+        let counts = plan.counts();
+        let replaced = if counts.replace > 0 { format!(", {} to replace", counts.replace) } else { String::new() };
+        let _ = writeln!(
+            out,
+            "\n{BOLD}Plan:{BOLD:#} {} to create, {} to change{replaced}, {} to delete, {kept} kept.",
+            counts.create, counts.update, counts.delete
+        );
+    }
+    out.trim_end().to_owned()
+}
+
+fn line<E: AsRef<dyn Resource>>(out: &mut String, step: &Step<E>, width: usize, loss: Option<String>) {
+    let (sign, style) = match step.action {
+        Action::Keep => ("   ", DIM),
+        Action::Create => ("  +", GREEN),
+        Action::Update(_) => ("  ~", YELLOW),
+        Action::Replace(_) => ("-/+", RED),
+        Action::Delete => ("  -", RED),
+    };
+    let address = format!("{:width$}", step.address.to_string());
+    let note = step.note.as_ref().map_or_else(String::new, |note| format!("  {DIM}({note}){DIM:#}"));
+    let loss = loss.map_or_else(String::new, |what| format!("  {RED}with {what}{RED:#}"));
+    let _ = writeln!(out, "{style}{sign} {address}{style:#}  {}{note}{loss}", step.name());
+    for change in step.action.changes() {
+        let Change { field, from, to, replaces } = change;
+        let forces = if *replaces { format!("  {RED}# forces replacement{RED:#}") } else { String::new() };
+        for (name, from, to) in parts(field, from, to) {
+            let _ = writeln!(out, "      {style}~{style:#} {name}: {} -> {}{forces}", shown(&from), shown(&to));
+        }
+    }
+}
+
+/// A change of a map, told by its entries; any other change as it is.
+fn parts(field: &str, from: &Value, to: &Value) -> Vec<(String, Value, Value)> {
+    let (Value::Object(old), Value::Object(new)) = (from, to) else {
+        return vec![(field.to_owned(), from.clone(), to.clone())];
+    };
+    let mut keys: Vec<&String> = old.keys().chain(new.keys()).collect();
+    keys.sort();
+    keys.dedup();
+    let differing = keys.into_iter().filter(|key| old.get(*key) != new.get(*key));
+    let get = |map: &serde_json::Map<String, Value>, key: &str| map.get(key).cloned().unwrap_or_default();
+    differing.map(|key| (format!("{field}.{key}"), get(old, key), get(new, key))).collect()
+}
+
+fn shown(value: &Value) -> String {
+    match value {
+        Value::Null => "none".into(),
+        Value::String(text) => format!("\"{text}\""),
+        other => {
+            let text = other.to_string();
+            if text.chars().count() > 160 { format!("{}...", text.chars().take(157).collect::<String>()) } else { text }
+        }
+    }
+}
+
+fn upload(out: &mut String, batch: &Batch, width: usize) {
+    let Batch { from, to, files, bytes: size, send, warning, .. } = batch;
+    if let Some(warning) = warning {
+        let _ = writeln!(out, "{YELLOW}  !{YELLOW:#} {:width$}  {warning}", "upload");
+        return;
+    }
+    let what = format!("{}, {}", counted(*files, "file"), bytes(*size));
+    let sending = match *send {
+        0 => return,
+        n if n == *files => "all to send".to_owned(),
+        n => format!("{n} to send"),
+    };
+    let _ = writeln!(out, "{GREEN}  >{GREEN:#} {:width$}  {} -> {to}  {DIM}({what}, {sending}){DIM:#}", "upload", from.display());
+}
