@@ -1,8 +1,8 @@
 //! What a stack means: stack, scripts and surroundings in, resources out. Pure: every choice is made here, and
 //! none is left to the engine. It knows names and defaults, never what is there.
 
-pub mod policies;
 mod cluster;
+pub mod policies;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -122,7 +122,8 @@ fn buckets(stack: &Stack, around: &Surroundings) -> Vec<Bucket> {
 
 fn objects(stack: &Stack, materials: &Materials, around: &Surroundings) -> Vec<Object> {
     let home = home_name(stack, &around.account);
-    let bootstrap = materials.bootstrap.iter().map(|(name, text)| Object::text(&bootstrap_key(name), &home, "sh", text));
+    let bootstrap =
+        materials.bootstrap.iter().map(|(name, text)| Object::text(&bootstrap_key(name), &home, "sh", text));
     let jobs = materials.jobs.iter().map(|(key, text)| Object::text(&format!("job-{key}"), &home, "py", text));
     let weights = materials.weights.iter().map(|(source, (body, content))| Object {
         key: format!("weights-{source}"),
@@ -140,7 +141,11 @@ fn objects(stack: &Stack, materials: &Materials, around: &Surroundings) -> Vec<O
 pub fn bootstrap_key(name: &str) -> String {
     let plain = name.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' });
     let plain: String = plain.collect();
-    if plain == name { format!("bootstrap-{name}") } else { format!("bootstrap-{plain}-{}", &crate::cloud::mark::fingerprint(name)[..4]) }
+    if plain == name {
+        format!("bootstrap-{name}")
+    } else {
+        format!("bootstrap-{plain}-{}", &crate::cloud::mark::fingerprint(name)[..4])
+    }
 }
 
 fn roles(stack: &Stack, around: &Surroundings) -> Vec<Role> {
@@ -151,7 +156,9 @@ fn roles(stack: &Stack, around: &Surroundings) -> Vec<Role> {
         policy,
         tags: stack.tags.clone(),
     };
-    let nodes = stack.grants().map(|grants| role("nodes", policies::nodes_trust(around), policies::nodes(stack, &grants, around)));
+    let nodes = stack
+        .grants()
+        .map(|grants| role("nodes", policies::nodes_trust(around), policies::nodes(stack, &grants, around)));
     let service = stack.roles.service.is_none();
     let service = service.then(|| role("service", policies::service_trust(around), policies::service(stack, around)));
     nodes.into_iter().chain(service).collect()
@@ -175,7 +182,9 @@ fn profile(stack: &Stack) -> Option<InstanceProfile> {
 }
 
 fn groups(stack: &Stack, around: &Surroundings) -> Vec<SecurityGroup> {
-    let (None, Some(network), Some(cluster)) = (&stack.security_groups, &around.network, &stack.cluster) else { return vec![] };
+    let (None, Some(network), Some(cluster)) = (&stack.security_groups, &around.network, &stack.cluster) else {
+        return vec![];
+    };
     let access = cluster.access.iter().map(|access| (access.port, access.from.network().to_string())).collect();
     let group = |key: &str, access| SecurityGroup {
         key: key.into(),

@@ -66,8 +66,12 @@ pub async fn apply(approved: &Approved, cx: &Cx, events: &UnboundedSender<Event>
                 tell(Event::Skipped { address: step.address.clone(), verb: *verb, because: "interrupted".into() });
             }
         }
-        let ready: Vec<usize> =
-            waiting.iter().copied().filter(|i| operations[*i].after.is_subset(&done)).take(AT_ONCE - running.len().min(AT_ONCE)).collect();
+        let ready: Vec<usize> = waiting
+            .iter()
+            .copied()
+            .filter(|i| operations[*i].after.is_subset(&done))
+            .take(AT_ONCE - running.len().min(AT_ONCE))
+            .collect();
         for index in ready {
             waiting.remove(&index);
             let operation = &operations[index];
@@ -105,9 +109,15 @@ fn seconds(took: Duration) -> f64 {
 }
 
 /// What waits for something broken will never start: told at once, with the root cause.
-fn skip_doomed(operations: &[Operation], waiting: &mut BTreeSet<usize>, broken: &mut BTreeMap<usize, String>, tell: &impl Fn(Event)) {
-    while let Some((index, cause)) =
-        waiting.iter().find_map(|i| operations[*i].after.iter().find_map(|a| broken.get(a).map(|cause| (*i, cause.clone()))))
+fn skip_doomed(
+    operations: &[Operation],
+    waiting: &mut BTreeSet<usize>,
+    broken: &mut BTreeMap<usize, String>,
+    tell: &impl Fn(Event),
+) {
+    while let Some((index, cause)) = waiting
+        .iter()
+        .find_map(|i| operations[*i].after.iter().find_map(|a| broken.get(a).map(|cause| (*i, cause.clone()))))
     {
         waiting.remove(&index);
         let Operation { verb, step, .. } = &operations[index];
@@ -148,7 +158,8 @@ fn operations(plan: &Plan<Live>) -> Vec<Operation<'_>> {
 
 /// Whether one operation may start only when another is done.
 fn follows(later: &Operation, earlier: &Operation) -> bool {
-    let needs = |resource: &dyn Resource, step: &Step<Live>| resource.needs().iter().any(|need| need.address == step.address);
+    let needs =
+        |resource: &dyn Resource, step: &Step<Live>| resource.needs().iter().any(|need| need.address == step.address);
     match (later.verb, earlier.verb) {
         // What I need outlives me, and whoever lets go of it by an update does so first.
         (Verb::Delete, Verb::Delete | Verb::Update) => {

@@ -41,18 +41,49 @@ impl Verb {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum Event {
-    Started { address: Address, verb: Verb },
-    Progress { address: Address, message: String },
-    Finished { address: Address, verb: Verb, id: Option<String>, seconds: f64 },
-    Failed { address: Address, verb: Verb, error: String, hint: Option<String> },
+    Started {
+        address: Address,
+        verb: Verb,
+    },
+    Progress {
+        address: Address,
+        message: String,
+    },
+    Finished {
+        address: Address,
+        verb: Verb,
+        id: Option<String>,
+        seconds: f64,
+    },
+    Failed {
+        address: Address,
+        verb: Verb,
+        error: String,
+        hint: Option<String>,
+    },
     /// Not begun: something it depends on failed, or the walk was interrupted.
-    Skipped { address: Address, verb: Verb, because: String },
+    Skipped {
+        address: Address,
+        verb: Verb,
+        because: String,
+    },
     /// Files on their way to a bucket.
-    Upload { to: String, files: usize, of: usize, bytes: u64 },
+    Upload {
+        to: String,
+        files: usize,
+        of: usize,
+        bytes: u64,
+    },
     /// A step on a cluster.
-    Step { id: String, state: String, message: Option<String> },
+    Step {
+        id: String,
+        state: String,
+        message: Option<String>,
+    },
     /// A line for a person that is no resource's.
-    Note { message: String },
+    Note {
+        message: String,
+    },
     /// The last one.
     Summary(Summary),
 }

@@ -19,7 +19,7 @@ use crate::stack::{Job, JobWork, OnFailure, Stack};
 use crate::weights;
 
 /// How long a step is followed: longer than any cluster of ours lives.
-const FOLLOW: Duration = Duration::from_secs(24 * 3600);
+const FOLLOW: Duration = Duration::from_hours(24);
 const POLL: Duration = Duration::from_secs(5);
 
 /// A step to be submitted to a cluster.
@@ -111,7 +111,13 @@ pub enum End {
 }
 
 /// Follows a step to its end, telling its state and what the job says of its own progress.
-pub async fn follow(cx: &Cx, cluster: &Id, step: &Id, job: &str, progress: Option<(&str, &str)>) -> Result<End, CloudError> {
+pub async fn follow(
+    cx: &Cx,
+    cluster: &Id,
+    step: &Id,
+    job: &str,
+    progress: Option<(&str, &str)>,
+) -> Result<End, CloudError> {
     let begun = cx.clock.now();
     loop {
         let now = cx.cloud.step(&cluster.0, &step.0).await?;

@@ -56,19 +56,27 @@ impl Holder {
 
     /// Whether its process is known to be dead, which only its own machine knows.
     fn is_dead(&self) -> bool {
-        !self.boot.is_empty() && self.boot == read("/proc/sys/kernel/random/boot_id") && started(self.pid) != Some(self.started)
+        !self.boot.is_empty()
+            && self.boot == read("/proc/sys/kernel/random/boot_id")
+            && started(self.pid) != Some(self.started)
     }
 
     /// Whether its process is known to live.
     fn is_alive(&self) -> bool {
-        !self.boot.is_empty() && self.boot == read("/proc/sys/kernel/random/boot_id") && started(self.pid) == Some(self.started)
+        !self.boot.is_empty()
+            && self.boot == read("/proc/sys/kernel/random/boot_id")
+            && started(self.pid) == Some(self.started)
     }
 }
 
 impl std::fmt::Display for Holder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self { owner, command, since, host, pid, .. } = self;
-        write!(f, "{owner} runs `{command}` on {host} (process {pid}) since {}", since.strftime("%Y-%m-%d %H:%M:%S UTC"))
+        write!(
+            f,
+            "{owner} runs `{command}` on {host} (process {pid}) since {}",
+            since.strftime("%Y-%m-%d %H:%M:%S UTC")
+        )
     }
 }
 
@@ -186,7 +194,7 @@ async fn current(cloud: &Cloud, bucket: &str) -> Result<Option<(Holder, String)>
 }
 
 async fn beat(cloud: Cloud, bucket: String, mut me: Holder, etag: Arc<Mutex<String>>, lost: watch::Sender<bool>) {
-    let mut last = Instant::now();
+    let mut heard = Instant::now();
     loop {
         tokio::time::sleep(HEARTBEAT).await;
         let mut etag = etag.lock().await;
@@ -194,18 +202,18 @@ async fn beat(cloud: Cloud, bucket: String, mut me: Holder, etag: Arc<Mutex<Stri
         match put(&cloud, &bucket, &me, If::Same(&etag)).await {
             Ok(Some(new)) => {
                 *etag = new;
-                last = Instant::now();
+                heard = Instant::now();
             }
             // Our own put twice, or somebody else's.
             Ok(None) => match current(&cloud, &bucket).await {
                 Ok(Some((holder, new))) if holder.nonce == me.nonce => *etag = new,
-                Err(_) if last.elapsed() < TERM => {}
+                Err(_) if heard.elapsed() < TERM => {}
                 _ => {
                     lost.send_replace(true);
                     return;
                 }
             },
-            Err(_) if last.elapsed() < TERM => {}
+            Err(_) if heard.elapsed() < TERM => {}
             Err(_) => {
                 lost.send_replace(true);
                 return;

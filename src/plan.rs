@@ -107,7 +107,10 @@ pub enum PlanError {
 }
 
 /// Compares what should be with what is. `E` is a live resource for the engine, a plain one for a review.
-pub fn plan<E: AsRef<dyn Resource> + Clone>(desired: &[Arc<dyn Resource>], existing: &[E]) -> Result<Plan<E>, PlanError> {
+pub fn plan<E: AsRef<dyn Resource> + Clone>(
+    desired: &[Arc<dyn Resource>],
+    existing: &[E],
+) -> Result<Plan<E>, PlanError> {
     let mut want = BTreeMap::new();
     for resource in desired {
         if want.insert(resource.address(), resource.clone()).is_some() {
@@ -132,7 +135,8 @@ pub fn plan<E: AsRef<dyn Resource> + Clone>(desired: &[Arc<dyn Resource>], exist
         steps.push(Step { address, action, desired: Some(to.clone()), existing: from, note });
     }
     let leave = have.into_iter().map(|(address, live)| (address, live, None));
-    let twins = surplus.into_iter().map(|(address, live)| (address, live, Some("a second one at this address".to_owned())));
+    let twins =
+        surplus.into_iter().map(|(address, live)| (address, live, Some("a second one at this address".to_owned())));
     for (address, live, note) in leave.chain(twins) {
         steps.push(Step { address, action: Action::Delete, desired: None, existing: Some(live), note });
     }
@@ -141,7 +145,9 @@ pub fn plan<E: AsRef<dyn Resource> + Clone>(desired: &[Arc<dyn Resource>], exist
 
 /// One existing resource an address, those that ended told apart, the rest surplus.
 #[expect(clippy::type_complexity, reason = "three lists that are taken apart at once")]
-fn settle_twins<E: AsRef<dyn Resource> + Clone>(existing: &[E]) -> (BTreeMap<Address, E>, BTreeMap<Address, String>, Vec<(Address, E)>) {
+fn settle_twins<E: AsRef<dyn Resource> + Clone>(
+    existing: &[E],
+) -> (BTreeMap<Address, E>, BTreeMap<Address, String>, Vec<(Address, E)>) {
     let mut have: BTreeMap<Address, E> = BTreeMap::new();
     let mut history = BTreeMap::new();
     let mut surplus = Vec::new();
@@ -172,8 +178,12 @@ fn settle_twins<E: AsRef<dyn Resource> + Clone>(existing: &[E]) -> (BTreeMap<Add
 
 fn decide(from: &dyn Resource, to: &dyn Resource, anew: &BTreeSet<Address>) -> (Action, Option<String>) {
     let changes = differences(&from.fields(), &to.fields());
-    let uprooted: Vec<String> =
-        to.needs().iter().filter(|need| need.binds && anew.contains(&need.address)).map(|need| need.address.to_string()).collect();
+    let uprooted: Vec<String> = to
+        .needs()
+        .iter()
+        .filter(|need| need.binds && anew.contains(&need.address))
+        .map(|need| need.address.to_string())
+        .collect();
     if from.phase() == Phase::Ending {
         return (Action::Replace(changes), Some("the present one is ending".into()));
     }
@@ -215,7 +225,8 @@ fn in_order(want: &BTreeMap<Address, Arc<dyn Resource>>) -> Result<Vec<Address>,
     }
     let mut order = Vec::with_capacity(waiting.len());
     while !waiting.is_empty() {
-        let ready: Vec<Address> = waiting.iter().filter(|(_, needs)| needs.is_empty()).map(|(a, _)| a.clone()).collect();
+        let ready: Vec<Address> =
+            waiting.iter().filter(|(_, needs)| needs.is_empty()).map(|(a, _)| a.clone()).collect();
         if ready.is_empty() {
             return Err(PlanError::Circle(waiting.into_keys().collect()));
         }

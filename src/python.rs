@@ -48,7 +48,8 @@ pub fn cache() -> PathBuf {
 pub fn extract(cache: &Path) -> Result<PathBuf, PythonError> {
     let mut all: Vec<_> = files(&LOCAL_AWS);
     all.sort_by_key(|(path, _)| path.clone());
-    let text: Vec<u8> = all.iter().flat_map(|(path, body)| [path.as_os_str().as_encoded_bytes(), b"\0", body].concat()).collect();
+    let text: Vec<u8> =
+        all.iter().flat_map(|(path, body)| [path.as_os_str().as_encoded_bytes(), b"\0", body].concat()).collect();
     let folder = cache.join("python").join(fingerprint(text));
     let done = folder.join(".ready");
     if done.exists() {

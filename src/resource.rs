@@ -67,6 +67,7 @@ impl Ref {
     }
 
     /// The address behind an id of ours, the id itself for all others.
+    #[must_use]
     pub fn resolved(&self, kind: &'static str, known: &Known) -> Self {
         match self {
             Self::Theirs(id) => known.address(kind, id).map_or_else(|| self.clone(), Self::Ours),
@@ -259,8 +260,11 @@ pub struct Kind {
     /// Costs nothing by the hour and may hold data: `down` leaves it.
     pub stays_on_down: bool,
     /// Everything of this kind that bears the stack's mark.
-    pub list: for<'a> fn(&'a Cx) -> BoxFuture<'a, Result<Vec<Live>, CloudError>>,
+    pub list: List,
 }
+
+/// Lists everything of one kind.
+pub type List = for<'a> fn(&'a Cx) -> BoxFuture<'a, Result<Vec<Live>, CloudError>>;
 
 /// A word from within a long operation, for a person who waits.
 #[derive(Clone, Debug)]
@@ -281,7 +285,14 @@ pub struct Cx {
 }
 
 impl Cx {
-    pub fn new(cloud: Cloud, stack: &str, owner: &str, clock: Clock, cancel: Cancel, progress: UnboundedSender<Progress>) -> Self {
+    pub fn new(
+        cloud: Cloud,
+        stack: &str,
+        owner: &str,
+        clock: Clock,
+        cancel: Cancel,
+        progress: UnboundedSender<Progress>,
+    ) -> Self {
         Self { cloud, stack: stack.into(), owner: owner.into(), clock, cancel, ids: Mutex::default(), progress }
     }
 

@@ -34,12 +34,18 @@ pub struct Staged {
 }
 
 /// The text of a bootstrap action.
-pub fn bootstrap(stack: &Stack, action: &Bootstrap, folder: &Path, staged: Option<&Staged>) -> Result<String, ScriptError> {
+pub fn bootstrap(
+    stack: &Stack,
+    action: &Bootstrap,
+    folder: &Path,
+    staged: Option<&Staged>,
+) -> Result<String, ScriptError> {
     match &action.work {
         BootstrapWork::Script(path) => read(path),
         BootstrapWork::Template { template, packages, from: _ } => {
             let packages = packages.iter().filter(|(name, _)| !(stack.tensorflow_application() && is_tensorflow(name)));
-            let packages: Vec<Value> = packages.map(|(name, version)| json!({"name": name, "version": version})).collect();
+            let packages: Vec<Value> =
+                packages.map(|(name, version)| json!({"name": name, "version": version})).collect();
             let values = json!({"bootstrap": {"name": action.name}, "python": stack.python(), "packages": packages, "staged": staged});
             render(folder, template, &values)
         }
@@ -87,7 +93,8 @@ fn render(folder: &Path, name: &str, values: &Value) -> Result<String, ScriptErr
         read(&beside)?
     } else {
         let ours = TEMPLATES.get_file(name).and_then(|file| file.contents_utf8());
-        ours.ok_or_else(|| ScriptError::NoTemplate { name: name.into(), known: known(&TEMPLATES).join(", ") })?.to_owned()
+        ours.ok_or_else(|| ScriptError::NoTemplate { name: name.into(), known: known(&TEMPLATES).join(", ") })?
+            .to_owned()
     };
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
@@ -99,7 +106,11 @@ fn render(folder: &Path, name: &str, values: &Value) -> Result<String, ScriptErr
         },
     };
     environment.add_template(name, &text).map_err(failed)?;
-    environment.get_template(name).and_then(|template| template.render(minijinja::value::Serde(values))).map(|text| text + "\n").map_err(failed)
+    environment
+        .get_template(name)
+        .and_then(|template| template.render(minijinja::value::Serde(values)))
+        .map(|text| text + "\n")
+        .map_err(failed)
 }
 
 fn known(dir: &Dir) -> Vec<String> {

@@ -74,9 +74,16 @@ fn walk(from: &Path) -> Result<Vec<(PathBuf, String, u64)>, CloudError> {
             continue;
         }
         let path = entry.path();
-        let relative = path.strip_prefix(from).ok().filter(|r| !r.as_os_str().is_empty()).map_or_else(|| path.file_name().map(Path::new), Some);
+        let relative = path
+            .strip_prefix(from)
+            .ok()
+            .filter(|r| !r.as_os_str().is_empty())
+            .map_or_else(|| path.file_name().map(Path::new), Some);
         let Some(key) = relative.and_then(Path::to_str) else {
-            return Err(CloudError::failed(format!("{} has a name that is not UTF-8, which S3 cannot hold", path.display())));
+            return Err(CloudError::failed(format!(
+                "{} has a name that is not UTF-8, which S3 cannot hold",
+                path.display()
+            )));
         };
         let size = entry.metadata().map_err(failed)?.len();
         found.push((path.to_owned(), key.to_owned(), size));
@@ -89,11 +96,23 @@ pub async fn survey(cx: &Cx, home: &str, bucket: &str, upload: &Upload) -> Resul
     let to = format!("s3://{bucket}/{}", upload.to.prefix);
     if !upload.from.exists() {
         let warning = format!("{} does not exist: nothing will be sent to {to}", upload.from.display());
-        return Ok(Batch { from: upload.from.clone(), to, files: 0, bytes: 0, send: 0, warning: Some(warning), missing: vec![], manifest: Manifest::new(), bucket: bucket.into() });
+        return Ok(Batch {
+            from: upload.from.clone(),
+            to,
+            files: 0,
+            bytes: 0,
+            send: 0,
+            warning: Some(warning),
+            missing: vec![],
+            manifest: Manifest::new(),
+            bucket: bucket.into(),
+        });
     }
     let key = manifest_key(&to);
-    let (there, manifest) = futures::try_join!(cx.cloud.list_objects(bucket, &upload.to.prefix), cx.cloud.get_object(home, &key))?;
-    let there: BTreeMap<String, (u64, String)> = there.unwrap_or_default().into_iter().map(|l| (l.key, (l.size, l.etag))).collect();
+    let (there, manifest) =
+        futures::try_join!(cx.cloud.list_objects(bucket, &upload.to.prefix), cx.cloud.get_object(home, &key))?;
+    let there: BTreeMap<String, (u64, String)> =
+        there.unwrap_or_default().into_iter().map(|l| (l.key, (l.size, l.etag))).collect();
     // A manifest that cannot be read costs time, not data: everything is sent again.
     let manifest: Manifest = manifest.and_then(|(body, _)| serde_json::from_slice(&body).ok()).unwrap_or_default();
     let local = walk(&upload.from)?;
@@ -104,7 +123,8 @@ pub async fn survey(cx: &Cx, home: &str, bucket: &str, upload: &Upload) -> Resul
         let mut missing = Vec::new();
         for (path, relative, size) in local {
             let key = format!("{prefix}{relative}");
-            let body = std::fs::read(&path).map_err(|e| CloudError::failed(format!("{} cannot be read: {e}", path.display())))?;
+            let body = std::fs::read(&path)
+                .map_err(|e| CloudError::failed(format!("{} cannot be read: {e}", path.display())))?;
             let sha256 = sha256_hex(body);
             let sent = known.get(&key).filter(|sent| sent.size == size && sent.sha256 == sha256);
             if sent.is_none_or(|sent| there.get(&key) != Some(&(sent.size, sent.etag.clone()))) {
@@ -114,7 +134,17 @@ pub async fn survey(cx: &Cx, home: &str, bucket: &str, upload: &Upload) -> Resul
         Ok::<_, CloudError>(missing)
     });
     let missing = missing.await.map_err(|e| CloudError::bug(e.to_string()))??;
-    Ok(Batch { from: upload.from.clone(), to, files, bytes, send: missing.len(), warning: None, missing, manifest, bucket: bucket.into() })
+    Ok(Batch {
+        from: upload.from.clone(),
+        to,
+        files,
+        bytes,
+        send: missing.len(),
+        warning: None,
+        missing,
+        manifest,
+        bucket: bucket.into(),
+    })
 }
 
 /// Sends what is missing. Interrupted, it keeps what was sent.
@@ -129,7 +159,8 @@ pub async fn send(cx: &Cx, home: &str, batch: Batch, events: &UnboundedSender<Ev
                     return Err(CloudError::interrupted());
                 }
                 let body = tokio::fs::read(&file.path).await;
-                let body = body.map_err(|e| CloudError::failed(format!("{} cannot be read: {e}", file.path.display())))?;
+                let body =
+                    body.map_err(|e| CloudError::failed(format!("{} cannot be read: {e}", file.path.display())))?;
                 if sha256_hex(&body) != file.sha256 {
                     return Err(CloudError::failed(format!("{} changed while it was being sent", file.path.display())));
                 }

@@ -49,6 +49,6 @@ mod tests {
         assert_eq!(bytes(9_451_088), "9.5 MB");
         assert_eq!(lasting(Duration::from_secs(59)), "59 s");
         assert_eq!(lasting(Duration::from_secs(185)), "3 min 05 s");
-        assert_eq!(lasting(Duration::from_secs(7800)), "2 h 10 min");
+        assert_eq!(lasting(Duration::from_mins(130)), "2 h 10 min");
     }
 }

@@ -71,13 +71,14 @@ struct Published {
 impl Maker for Published {
     async fn make(&self, cx: &Cx, address: &Address) -> Result<PathBuf, CloudError> {
         cx.say(address, format!("fetching {IMAGENET} (9 MB, once)"));
-        let http = Http::new(&cx.cloud.contacts, Duration::from_secs(300));
+        let http = Http::new(&cx.cloud.contacts, Duration::from_mins(5));
         let body = http.get(IMAGENET).await.map_err(|error| {
             CloudError::failed(format!("{error}; name a file with `--weights FILE`, or take those of a registry package with `--weights registry`"))
         })?;
         // Keras pins no checksum for this file: the first one seen is the one the stack keeps.
         cx.say(address, format!("sha256 {} recorded, and checked from now on", sha256_hex(&body)));
-        keep(&self.file, &body).map_err(|e| CloudError::failed(format!("{} cannot be written: {e}", self.file.display())))?;
+        keep(&self.file, &body)
+            .map_err(|e| CloudError::failed(format!("{} cannot be written: {e}", self.file.display())))?;
         Ok(self.file.clone())
     }
 }

@@ -35,8 +35,12 @@ pub(super) fn cluster(stack: &Stack, objects: &[Object], around: &Surroundings) 
         subnet: around.network.as_ref()?.subnet.clone(),
         key_pair: cluster.key_pair.clone(),
         service_role: stack.roles.service.as_ref().map_or_else(|| Ref::Ours(Role::at("service")), existing),
-        instance_profile: stack.instance_profile.as_ref().map_or_else(|| Ref::Ours(InstanceProfile::at("nodes")), existing),
-        primary_group: security.map_or_else(|| Ref::Ours(SecurityGroup::at("primary")), |groups| existing(&groups.primary)),
+        instance_profile: stack
+            .instance_profile
+            .as_ref()
+            .map_or_else(|| Ref::Ours(InstanceProfile::at("nodes")), existing),
+        primary_group: security
+            .map_or_else(|| Ref::Ours(SecurityGroup::at("primary")), |groups| existing(&groups.primary)),
         core_group: security.map_or_else(|| Ref::Ours(SecurityGroup::at("core")), |groups| existing(&groups.core)),
         service_group: security.and_then(|groups| groups.service.as_ref()).map(existing),
         primary: kind::kind_of(&primary),
@@ -49,15 +53,24 @@ pub(super) fn cluster(stack: &Stack, objects: &[Object], around: &Surroundings) 
         .into(),
         digests: Digests {
             applications: within(&cluster.applications.join(" ")),
-            bootstrap: within(&bootstrap.iter().map(|a| digest(&a.name, &(&a.path, &a.args))).collect::<Vec<_>>().join(" ")),
-            configurations: within(&configurations.iter().map(|c| digest(&c.classification, c)).collect::<Vec<_>>().join(" ")),
+            bootstrap: within(
+                &bootstrap.iter().map(|a| digest(&a.name, &(&a.path, &a.args))).collect::<Vec<_>>().join(" "),
+            ),
+            configurations: within(
+                &configurations.iter().map(|c| digest(&c.classification, c)).collect::<Vec<_>>().join(" "),
+            ),
             volumes: within(&volumes(cluster, &groups)),
         },
     };
-    let own: BTreeMap<String, String> = stack.tags.iter().chain(&cluster.tags).map(|(k, v)| (k.clone(), v.clone())).collect();
+    let own: BTreeMap<String, String> =
+        stack.tags.iter().chain(&cluster.tags).map(|(k, v)| (k.clone(), v.clone())).collect();
     let changeable = Changeable {
         core_count: core.as_ref().map_or(0, |group| group.count),
-        task: task.iter().filter(|group| group.count > 0).map(|group| (group.name.clone(), kind::words_of(group))).collect(),
+        task: task
+            .iter()
+            .filter(|group| group.count > 0)
+            .map(|group| (group.name.clone(), kind::words_of(group)))
+            .collect(),
         group_configurations: groups
             .iter()
             .filter(|group| !group.configurations.is_empty())
@@ -88,7 +101,10 @@ pub(super) fn cluster(stack: &Stack, objects: &[Object], around: &Surroundings) 
         }),
         after: after.collect(),
     };
-    let name = cluster.name.as_ref().map_or_else(|| format!("{}-main", stack.name), |name| format!("{}-main {name}", stack.name));
+    let name = cluster
+        .name
+        .as_ref()
+        .map_or_else(|| format!("{}-main", stack.name), |name| format!("{}-main {name}", stack.name));
     Some(kind::Cluster { key: "main".into(), name, fixed, changeable, birth: Some(birth), life: None })
 }
 
@@ -146,13 +162,24 @@ fn node_group(key: &str, group: &Group) -> NodeGroup {
 /// `core=2x32gp2 root=40`: only what is said; EMR's own default is nobody's business.
 fn volumes(cluster: &Cluster, groups: &[&NodeGroup]) -> String {
     let all = |volume: &kind::Volume| {
-        let extra = [volume.iops, volume.throughput].into_iter().flatten().map(|n| format!(":{n}")).collect::<String>();
-        format!("{}x{}{}{extra}", volume.per_instance, volume.size, volume.kind.as_deref().unwrap_or_default())
+        let extra = [volume.iops, volume.throughput].into_iter().flatten().map(|n| n.to_string()).collect::<Vec<_>>();
+        format!(
+            "{}x{}{}",
+            volume.per_instance,
+            volume.size,
+            [volume.kind.clone().unwrap_or_default()].into_iter().chain(extra).collect::<Vec<_>>().join(":")
+        )
     };
     // Task groups come and go; their volumes are theirs.
-    let fixed = groups.iter().take(if cluster.core.is_some() { 2 } else { 1 }).filter(|group| !group.volumes.is_empty());
-    let fixed = fixed.map(|group| format!("{}={}", group.name.replace(' ', "_"), group.volumes.iter().map(all).collect::<Vec<_>>().join("+")));
-    let root = cluster.root_volume.as_ref().map(|root| format!("root={}{}", root.size, root.kind.map_or("", crate::stack::VolumeKind::as_str)));
+    let fixed =
+        groups.iter().take(if cluster.core.is_some() { 2 } else { 1 }).filter(|group| !group.volumes.is_empty());
+    let fixed = fixed.map(|group| {
+        format!("{}={}", group.name.replace(' ', "_"), group.volumes.iter().map(all).collect::<Vec<_>>().join("+"))
+    });
+    let root = cluster
+        .root_volume
+        .as_ref()
+        .map(|root| format!("root={}{}", root.size, root.kind.map_or("", crate::stack::VolumeKind::as_str)));
     fixed.chain(root).collect::<Vec<_>>().join(" ")
 }
 
@@ -174,7 +201,8 @@ fn configurations(stack: &Stack, cluster: &Cluster) -> Vec<kind::Configuration> 
     merge(&mut all, &["core-site"], &s3a);
     let environment = [("AWS_REGION", region), ("AWS_STS_REGIONAL_ENDPOINTS", "regional")];
     merge(&mut all, &["spark-env", "export"], &environment);
-    let executors = [("spark.executorEnv.AWS_REGION", region), ("spark.executorEnv.AWS_STS_REGIONAL_ENDPOINTS", "regional")];
+    let executors =
+        [("spark.executorEnv.AWS_REGION", region), ("spark.executorEnv.AWS_STS_REGIONAL_ENDPOINTS", "regional")];
     merge(&mut all, &["spark-defaults"], &executors);
     all
 }
@@ -183,7 +211,11 @@ fn configurations(stack: &Stack, cluster: &Cluster) -> Vec<kind::Configuration> 
 fn merge(all: &mut Vec<kind::Configuration>, path: &[&str], properties: &[(&str, &str)]) {
     let Some((first, rest)) = path.split_first() else { return };
     let at = all.iter().position(|c| c.classification == *first).unwrap_or_else(|| {
-        all.push(kind::Configuration { classification: (*first).to_owned(), properties: BTreeMap::new(), configurations: vec![] });
+        all.push(kind::Configuration {
+            classification: (*first).to_owned(),
+            properties: BTreeMap::new(),
+            configurations: vec![],
+        });
         all.len() - 1
     });
     if !rest.is_empty() {

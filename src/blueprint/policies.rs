@@ -30,7 +30,8 @@ pub fn nodes_trust(around: &Surroundings) -> Value {
 /// EMR of this account alone, against the confused deputy.
 pub fn service_trust(around: &Surroundings) -> Value {
     let source = around.region.arn("elasticmapreduce", true, &around.account, "*");
-    let condition = json!({"StringEquals": {"aws:SourceAccount": around.account}, "ArnLike": {"aws:SourceArn": source}});
+    let condition =
+        json!({"StringEquals": {"aws:SourceAccount": around.account}, "ArnLike": {"aws:SourceArn": source}});
     trust(&around.region.service_principal("elasticmapreduce"), Some(condition))
 }
 
@@ -139,7 +140,13 @@ pub fn nodes(stack: &Stack, grants: &Grants, around: &Surroundings) -> Value {
     readable.push(s3(region, &home, &format!("{}*", object::PREFIX)));
     let mut writable: Vec<String> = grants.write.iter().filter_map(objects).collect();
     // Markers of folders: EMRFS's `features_$folder$` beside a prefix, S3A's `data/` above it.
-    writable.extend(grants.write.iter().filter_map(|place| Some((name(place)?, place))).flat_map(|(bucket, place)| markers(region, &bucket, place)));
+    writable.extend(
+        grants
+            .write
+            .iter()
+            .filter_map(|place| Some((name(place)?, place)))
+            .flat_map(|(bucket, place)| markers(region, &bucket, place)),
+    );
     writable.sort();
     writable.dedup();
 
@@ -187,18 +194,25 @@ fn regions(region: EuRegion) -> Vec<&'static str> {
 fn markers(region: EuRegion, bucket: &str, place: &Place) -> Vec<String> {
     let parts: Vec<&str> = place.prefix.split('/').filter(|part| !part.is_empty()).collect();
     let above = (1..=parts.len()).map(|n| parts[..n].join("/"));
-    above.flat_map(|path| [s3(region, bucket, &format!("{path}/")), s3(region, bucket, &format!("{path}_$folder$"))]).collect()
+    above
+        .flat_map(|path| [s3(region, bucket, &format!("{path}/")), s3(region, bucket, &format!("{path}_$folder$"))])
+        .collect()
 }
 
 /// The KMS keys behind the stack's buckets.
 fn keys(stack: &Stack) -> Vec<String> {
-    let mut keys: Vec<String> = stack.buckets.values().filter_map(|bucket| match bucket {
-        Bucket::Ours(ours) => match stack.encryption(ours) {
-            Encryption::Kms(arn) => Some(arn.to_owned()),
-            Encryption::S3 => None,
-        },
-        Bucket::Existing(_) => None,
-    }).chain(stack.kms_key.clone()).collect();
+    let mut keys: Vec<String> = stack
+        .buckets
+        .values()
+        .filter_map(|bucket| match bucket {
+            Bucket::Ours(ours) => match stack.encryption(ours) {
+                Encryption::Kms(arn) => Some(arn.to_owned()),
+                Encryption::S3 => None,
+            },
+            Bucket::Existing(_) => None,
+        })
+        .chain(stack.kms_key.clone())
+        .collect();
     keys.sort();
     keys.dedup();
     keys
@@ -215,7 +229,12 @@ mod tests {
         let found = markers(EuRegion::EuWest3, "b", &place);
         assert_eq!(
             found,
-            ["arn:aws:s3:::b/a/", "arn:aws:s3:::b/a_$folder$", "arn:aws:s3:::b/a/features/", "arn:aws:s3:::b/a/features_$folder$"]
+            [
+                "arn:aws:s3:::b/a/",
+                "arn:aws:s3:::b/a_$folder$",
+                "arn:aws:s3:::b/a/features/",
+                "arn:aws:s3:::b/a/features_$folder$"
+            ]
         );
     }
 

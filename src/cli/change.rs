@@ -73,7 +73,8 @@ pub(super) async fn change(mut session: Session, aim: Aim, consent: &Consent) ->
     let plan = aim.plan(&world)?;
     let uploads = if aim == Aim::Up { surveys(&session, &world).await? } else { vec![] };
     let sending = uploads.iter().any(|batch| batch.send > 0);
-    let starting = plan.steps.iter().any(|s| s.existing.as_ref().is_some_and(|live| live.resource.phase() == Phase::Starting));
+    let starting =
+        plan.steps.iter().any(|s| s.existing.as_ref().is_some_and(|live| live.resource.phase() == Phase::Starting));
 
     let progress = std::mem::replace(&mut session.progress, unbounded_channel().1);
     let stage = Stage::new(&session, progress);
@@ -115,7 +116,13 @@ pub(super) async fn change(mut session: Session, aim: Aim, consent: &Consent) ->
 }
 
 /// Shows the plan with what would be lost, and lets it pass or not.
-async fn approve(session: &Session, world: &World, aim: Aim, plan: Plan<Live>, uploads: &[Batch]) -> Result<Approved, Failure> {
+async fn approve(
+    session: &Session,
+    world: &World,
+    aim: Aim,
+    plan: Plan<Live>,
+    uploads: &[Batch],
+) -> Result<Approved, Failure> {
     let ui = session.ui;
     let mut losses = Vec::new();
     for step in plan.steps.iter().filter(|step| step.action == Action::Delete) {
@@ -172,14 +179,17 @@ fn consented(ui: Ui, aim: Aim, consent: &Consent) -> Result<(), Failure> {
     match ui.ask(&format!("{} as planned?", aim.word())) {
         Some(true) => Ok(()),
         Some(false) => Err(Failure::new(DONE, "nothing was done")),
-        None => Err(Failure::usage("this changes things and nobody is there to ask").hint("read the plan above, then add `--yes`")),
+        None => Err(Failure::usage("this changes things and nobody is there to ask")
+            .hint("read the plan above, then add `--yes`")),
     }
 }
 
 /// Home is the first approved step: the lease that guards all others is kept in it.
 async fn make_home(session: &Session, approved: &Approved, events: &UnboundedSender<Event>) -> Result<(), Failure> {
     let home = approved.plan().steps.iter().find(|step| step.address == resources::home());
-    let Some((step, desired)) = home.filter(|step| step.action == Action::Create).and_then(|s| s.desired.as_ref().map(|d| (s, d))) else {
+    let Some((step, desired)) =
+        home.filter(|step| step.action == Action::Create).and_then(|s| s.desired.as_ref().map(|d| (s, d)))
+    else {
         return Ok(());
     };
     let (address, verb) = (step.address.clone(), crate::event::Verb::Create);
@@ -192,7 +202,8 @@ async fn make_home(session: &Session, approved: &Approved, events: &UnboundedSen
 }
 
 async fn take(session: &Session, home: &str, aim: Aim, consent: &Consent) -> Result<Lease, Failure> {
-    let me = Holder::me(&session.stack.owner, &format!("{} {}", aim.word(), session.stack.name), session.cx.clock.now());
+    let me =
+        Holder::me(&session.stack.owner, &format!("{} {}", aim.word(), session.stack.name), session.cx.clock.now());
     let patience = consent.wait.map_or(Duration::ZERO, |wait| Duration::from_secs(wait.as_secs()));
     let ui = session.ui;
     let lease = Lease::take(&session.cx.cloud, home, me, patience, session.stop.clone(), |line| ui.say(line)).await;
@@ -220,7 +231,9 @@ async fn again(session: &Session, aim: Aim, approved: Approved, consent: &Consen
         outline.collect::<Vec<_>>()
     };
     if others(&plan) == others(approved.plan()) {
-        let refused = |refusals: Vec<policy::Refusal>| Failure::refused(refusals.into_iter().map(|r| r.message).collect::<Vec<_>>().join("; "));
+        let refused = |refusals: Vec<policy::Refusal>| {
+            Failure::refused(refusals.into_iter().map(|r| r.message).collect::<Vec<_>>().join("; "))
+        };
         return policy::check(plan, &session.stack.owner).map_err(refused);
     }
     session.ui.say(format!("{YELLOW}the world changed meanwhile{YELLOW:#}; this is the plan now:"));
@@ -241,7 +254,12 @@ fn without_home(approved: Approved, aim: Aim, session: &Session) -> Result<(Appr
     Ok((check(first)?, Some(check(last)?)))
 }
 
-async fn send(session: &Session, home: &str, uploads: Vec<Batch>, events: &UnboundedSender<Event>) -> Result<(), crate::cloud::error::CloudError> {
+async fn send(
+    session: &Session,
+    home: &str,
+    uploads: Vec<Batch>,
+    events: &UnboundedSender<Event>,
+) -> Result<(), crate::cloud::error::CloudError> {
     for batch in uploads.into_iter().filter(|batch| batch.send > 0) {
         sync::send(&session.cx, home, batch, events).await?;
     }
@@ -290,7 +308,10 @@ impl Stage {
         let ui = session.ui;
         if let Some(left) = left {
             match left.as_slice() {
-                [] => ui.text(format!("{GREEN}Nothing is left{GREEN:#} that costs by the hour{}.", if stays(approved) { "" } else { ", and nothing else bears this stack's mark" })),
+                [] => ui.text(format!(
+                    "{GREEN}Nothing is left{GREEN:#} that costs by the hour{}.",
+                    if stays(approved) { "" } else { ", and nothing else bears this stack's mark" }
+                )),
                 left => ui.text(format!("{YELLOW}Still there{YELLOW:#}: {}", left.join(", "))),
             }
         }
@@ -303,7 +324,13 @@ impl Stage {
         if let Some(again) = again {
             ui.say(again);
         }
-        Ok(if ok { DONE } else if outcome.interrupted { INTERRUPTED } else { FAILED })
+        Ok(if ok {
+            DONE
+        } else if outcome.interrupted {
+            INTERRUPTED
+        } else {
+            FAILED
+        })
     }
 }
 
@@ -313,7 +340,11 @@ fn stays(approved: &Approved) -> bool {
 }
 
 /// One ordered stream of all that is told, until both ends are quiet.
-async fn show(mut renderer: Renderer, mut events: UnboundedReceiver<Event>, mut progress: UnboundedReceiver<Progress>) -> Renderer {
+async fn show(
+    mut renderer: Renderer,
+    mut events: UnboundedReceiver<Event>,
+    mut progress: UnboundedReceiver<Progress>,
+) -> Renderer {
     loop {
         tokio::select! {
             biased;

@@ -21,7 +21,8 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(global: &Global, args: &Args) -> Ended {
-    let region: EuRegion = args.region.parse().map_err(|e: crate::residency::Refused| Failure::usage(e.to_string()).hint(e.hint))?;
+    let region: EuRegion =
+        args.region.parse().map_err(|e: crate::residency::Refused| Failure::usage(e.to_string()).hint(e.hint))?;
     let text = format!(
         "# What `fruitsinfra up` makes and `fruitsinfra down` ends. Everything in it stays in {place}.
 stack: {name}
@@ -71,7 +72,8 @@ jobs:
         let first = broken.findings.first().map_or_else(|| broken.to_string(), |finding| finding.message.clone());
         return Err(Failure::usage(first));
     }
-    let kept = std::fs::File::create_new(&file).and_then(|mut created| std::io::Write::write_all(&mut created, text.as_bytes()));
+    let kept = std::fs::File::create_new(&file)
+        .and_then(|mut created| std::io::Write::write_all(&mut created, text.as_bytes()));
     kept.map_err(|e| Failure::usage(format!("{} cannot be written: {e}", file.display())))?;
     let ui = global.ui();
     ui.out(format!("Wrote {}. Next:", file.display()));

@@ -47,7 +47,11 @@ pub(super) async fn run(global: &Global, args: &Args) -> Ended {
             if ui.json() {
                 show(global, None);
             } else {
-                ui.out(if stopped { "The embedded AWS is stopped; everything in it is gone." } else { "No embedded AWS runs." });
+                ui.out(if stopped {
+                    "The embedded AWS is stopped; everything in it is gone."
+                } else {
+                    "No embedded AWS runs."
+                });
             }
             Ok(DONE)
         }

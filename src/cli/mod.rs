@@ -174,9 +174,10 @@ pub fn main() -> ExitCode {
         Color::Never => anstream::ColorChoice::Never.write_global(),
     }
     let ui = cli.global.ui();
-    let ended = match forms(&cli.command).contains(&ui.output) {
-        true => carry_out(&cli),
-        false => Err(Failure::usage(format!("this command has no {:?} form", ui.output).to_lowercase())),
+    let ended = if forms(&cli.command).contains(&ui.output) {
+        carry_out(&cli)
+    } else {
+        Err(Failure::usage(format!("this command has no {:?} form", ui.output).to_lowercase()))
     };
     match ended {
         Ok(code) => code.into(),
@@ -193,7 +194,9 @@ pub fn main() -> ExitCode {
 /// The forms of output a command has.
 fn forms(command: &Command) -> &'static [Output] {
     match command {
-        Command::Init(_) | Command::Completions(_) | Command::Man(_) | Command::Render(_) | Command::Logs(_) => &[Output::Text],
+        Command::Init(_) | Command::Completions(_) | Command::Man(_) | Command::Render(_) | Command::Logs(_) => {
+            &[Output::Text]
+        }
         _ => &[Output::Text, Output::Json],
     }
 }
@@ -206,7 +209,7 @@ fn carry_out(cli: &Cli) -> Ended {
 async fn dispatch(global: &Global, command: &Command) -> Ended {
     match command {
         Command::Init(args) => init::run(global, args),
-        Command::Validate(args) => validate::run(global, args),
+        Command::Validate(args) => Ok(validate::run(global, args)),
         Command::Plan(args) => plan::run(global, args).await,
         Command::Up(args) => up::run(global, args).await,
         Command::Run(args) => run::run(global, args).await,
@@ -218,7 +221,7 @@ async fn dispatch(global: &Global, command: &Command) -> Ended {
         Command::Render(args) => render::run(global, args),
         Command::Local(args) => local::run(global, args).await,
         Command::Schema(args) => schema::run(global, args),
-        Command::Completions(args) => completions::run(global, args, &mut Cli::command()),
+        Command::Completions(args) => Ok(completions::run(global, args, &mut Cli::command())),
         Command::Man(args) => man::run(global, args, Cli::command()),
     }
 }

@@ -36,7 +36,9 @@ pub(super) fn run(global: &Global, args: &Args) -> Ended {
     let wanted = |target| args.target.is_none_or(|only| only == target);
     let mut files: Vec<(String, String)> = Vec::new();
     if wanted(Target::Bootstrap) {
-        files.extend(materials.bootstrap.iter().map(|(name, text)| (format!("{}.sh", bootstrap_key(name)), text.clone())));
+        files.extend(
+            materials.bootstrap.iter().map(|(name, text)| (format!("{}.sh", bootstrap_key(name)), text.clone())),
+        );
     }
     if wanted(Target::Job) {
         files.extend(materials.jobs.iter().map(|(key, text)| (format!("job-{key}.py"), text.clone())));

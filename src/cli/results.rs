@@ -23,7 +23,10 @@ pub(super) async fn run(global: &Global, args: &Args) -> Ended {
     let session = Session::open(global, &args.stack, None).await?;
     let job = find_job(&session.stack, &args.job)?;
     let Some(features) = job.features() else {
-        return Err(Failure::failed(format!("job `{}` is a script of your own: where it writes is not known here", args.job)));
+        return Err(Failure::failed(format!(
+            "job `{}` is a script of your own: where it writes is not known here",
+            args.job
+        )));
     };
     let world = session.observe().await?;
     let bucket = bucket(&session.stack, &features.output, &world)?;
@@ -63,10 +66,22 @@ pub(super) fn show(report: &Report) -> String {
         ("weights", weights),
     ];
     let _ = writeln!(out, "{}\n", table(&[], facts.map(|(name, value)| vec![name.to_owned(), value])));
-    let _ = writeln!(out, "{}", table(&["label", "images"], labels.iter().map(|(label, n)| vec![label.clone(), grouped(*n)])));
+    let _ = writeln!(
+        out,
+        "{}",
+        table(&["label", "images"], labels.iter().map(|(label, n)| vec![label.clone(), grouped(*n)]))
+    );
     if !failed_rows.is_empty() {
-        let _ = writeln!(out, "\n{}", table(&["failed", "error"], failed_rows.iter().map(|row| vec![row.path.clone(), row.error.clone()])));
+        let _ = writeln!(
+            out,
+            "\n{}",
+            table(&["failed", "error"], failed_rows.iter().map(|row| vec![row.path.clone(), row.error.clone()]))
+        );
     }
-    let _ = writeln!(out, "\n{DIM}{}{DIM:#}", table(&[], paths.iter().map(|(name, path)| vec![name.clone(), path.clone()])));
+    let _ = writeln!(
+        out,
+        "\n{DIM}{}{DIM:#}",
+        table(&[], paths.iter().map(|(name, path)| vec![name.clone(), path.clone()]))
+    );
     out.trim_end().to_owned()
 }

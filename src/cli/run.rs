@@ -22,7 +22,7 @@ use crate::ui::{CYAN, RED};
 use crate::{python, text};
 
 /// EMR's logs of a step reach S3 minutes late.
-const LOGS: Duration = Duration::from_secs(6 * 60);
+const LOGS: Duration = Duration::from_mins(6);
 
 /// Run a job of the stack on its cluster, and follow it to its end
 #[derive(Debug, clap::Args)]
@@ -61,7 +61,9 @@ pub(super) async fn run(global: &Global, args: &Args) -> Ended {
     let world = session.observe().await?;
     let cluster = world.cluster().filter(|live| live.resource.phase() == Phase::Standing);
     let Some(cluster) = cluster else {
-        let why = world.any_cluster().map_or_else(String::new, |live| format!(" ({} is {})", live.id, live.resource.facts()["state"]));
+        let why = world
+            .any_cluster()
+            .map_or_else(String::new, |live| format!(" ({} is {})", live.id, live.resource.facts()["state"]));
         return Err(Failure::failed(format!("stack `{}` has no cluster that is ready{why}", session.stack.name))
             .hint(format!("`fruitsinfra up {}` makes one", args.stack)));
     };
@@ -88,10 +90,19 @@ pub(super) async fn run(global: &Global, args: &Args) -> Ended {
         Ok(End::Failed(why) | End::Cancelled(why)) => (false, vec![why.clone()], false),
         Err(failure) => (false, vec![failure.message.clone()], failure.exit == super::INTERRUPTED),
     };
-    let summary = Summary { ok, failed, interrupted, seconds: took.as_secs_f64(), contacts: session.contacts(), ..Summary::default() };
+    let summary = Summary {
+        ok,
+        failed,
+        interrupted,
+        seconds: took.as_secs_f64(),
+        contacts: session.contacts(),
+        ..Summary::default()
+    };
     renderer.show(&Event::Summary(summary));
     let ended = ended.map_err(|failure| match failure.exit {
-        super::INTERRUPTED => failure.hint(format!("the step goes on; `fruitsinfra run {} {}` follows it again", args.stack, args.job)),
+        super::INTERRUPTED => {
+            failure.hint(format!("the step goes on; `fruitsinfra run {} {}` follows it again", args.stack, args.job))
+        }
         _ => failure,
     })?;
     match ended {
@@ -132,24 +143,32 @@ async fn work(
     let wanted = files(job, name);
     let keys: Vec<String> = update_files(session, world, &wanted, events).await?;
     let home = blueprint::home_name(&session.stack, &world.around.account);
-    let url = |prefix: &str| keys.iter().find(|key| key.starts_with(&format!("{PREFIX}{prefix}."))).map(|key| format!("s3://{home}/{key}"));
-    let script = url(&wanted[0]).ok_or_else(|| Failure::failed(format!("the script of job `{name}` is not in {home}")))?;
+    let url = |prefix: &str| {
+        keys.iter().find(|key| key.starts_with(&format!("{PREFIX}{prefix}."))).map(|key| format!("s3://{home}/{key}"))
+    };
+    let script =
+        url(&wanted[0]).ok_or_else(|| Failure::failed(format!("the script of job `{name}` is not in {home}")))?;
     let weights = wanted.get(1).and_then(|key| url(key));
 
-    let step = match job::underway(cx, &cluster.id, name).await? {
-        Some(step) => {
-            let _ = events.send(Event::Note { message: format!("{step} of this job is underway already: following it") });
-            step
-        }
-        None => {
-            let args = job::arguments(&session.stack, job, &script, weights.as_deref(), &world.around.account);
-            let submission = Submission { job: name.into(), cluster: cluster.id.clone(), args, on_failure: job.on_failure };
-            once(cx, &submission).await?
-        }
+    let step = if let Some(step) = job::underway(cx, &cluster.id, name).await? {
+        let _ = events.send(Event::Note { message: format!("{step} of this job is underway already: following it") });
+        step
+    } else {
+        let args = job::arguments(&session.stack, job, &script, weights.as_deref(), &world.around.account);
+        let submission = Submission { job: name.into(), cluster: cluster.id.clone(), args, on_failure: job.on_failure };
+        once(cx, &submission).await?
     };
-    let _ = events.send(Event::Step { id: step.0.clone(), state: "SUBMITTED".into(), message: Some(format!("on {}", cluster.id)) });
+    let _ = events.send(Event::Step {
+        id: step.0.clone(),
+        state: "SUBMITTED".into(),
+        message: Some(format!("on {}", cluster.id)),
+    });
     let place = job.features().map(|features| &features.output);
-    let own = place.map(|place| Ok::<_, Failure>((bucket(&session.stack, place, world)?, format!("{}{}", place.prefix, results::PROGRESS)))).transpose()?;
+    let own = place
+        .map(|place| {
+            Ok::<_, Failure>((bucket(&session.stack, place, world)?, format!("{}{}", place.prefix, results::PROGRESS)))
+        })
+        .transpose()?;
     let own = own.as_ref().map(|(bucket, key)| (bucket.as_str(), key.as_str()));
     let end = job::follow(cx, &cluster.id, &step, name, own).await?;
     let state = match &end {
@@ -188,13 +207,19 @@ async fn update_files(
     let mut desired: Vec<Arc<dyn Resource>> = world.desired.iter().filter(|r| ours(&***r)).cloned().collect();
     // The order of files needs home; it is there, or there would be no cluster.
     desired.extend(world.desired.iter().filter(|r| r.address() == crate::resources::home()).cloned());
-    let live: Vec<Live> = world.live.iter().filter(|l| ours(&*l.resource) || l.resource.address() == crate::resources::home()).cloned().collect();
+    let live: Vec<Live> = world
+        .live
+        .iter()
+        .filter(|l| ours(&*l.resource) || l.resource.address() == crate::resources::home())
+        .cloned()
+        .collect();
     let mut keys = Vec::new();
     for step in plan(&desired, &live)?.steps.into_iter().filter(|step| step.address.kind == "object") {
         let id = match (&step.action, &step.desired, &step.existing) {
             (Action::Keep, _, Some(live)) => live.id.clone(),
             (_, Some(desired), _) => {
-                let _ = events.send(Event::Note { message: format!("{} has changed since `up`: sending it", step.address) });
+                let _ = events
+                    .send(Event::Note { message: format!("{} has changed since `up`: sending it", step.address) });
                 desired.create(&session.cx).await?
             }
             _ => continue,
@@ -227,7 +252,10 @@ async fn tell_log(
             let _ = events.send(Event::Note { message: format!("no log has reached s3://{bucket}/{key} yet") });
             return Ok(());
         }
-        cx.say(&job::address(name), format!("waiting for its log ({} of at most 6 min)", text::lasting(cx.clock.since(begun))));
+        cx.say(
+            &job::address(name),
+            format!("waiting for its log ({} of at most 6 min)", text::lasting(cx.clock.since(begun))),
+        );
         match crate::resources::wait(cx, Duration::from_secs(10)).await {
             Err(error) if error.class == Class::Interrupted => {}
             other => other?,

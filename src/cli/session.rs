@@ -12,7 +12,7 @@ use tokio::sync::watch;
 use super::{Failure, Global};
 use crate::blueprint::{self, Materials};
 use crate::cloud::clock::Clock;
-use crate::cloud::http::Http;
+use crate::cloud::http::{Contacts, Http};
 use crate::cloud::surroundings::{self, Network, Surroundings, Wish};
 use crate::cloud::{Cancel, Cloud, Endpoint};
 use crate::resource::{Cx, Live, Phase, Progress, Resource};
@@ -104,7 +104,7 @@ impl Session {
         let cloud = Cloud::connect(stack.region, &endpoint).await;
         let clock = match &endpoint {
             Endpoint::Local(url) => {
-                let http = Http::new(&Default::default(), Duration::from_secs(5));
+                let http = Http::new(&Contacts::default(), Duration::from_secs(5));
                 Clock::served(http, format!("{url}/_local/clock")).await.map_err(|e| Failure::failed(e.to_string()))?
             }
             _ => Clock::System,
@@ -119,7 +119,9 @@ impl Session {
     pub(super) async fn observe(&self) -> Result<World, Failure> {
         let (account, live) = futures::try_join!(self.cx.cloud.account(), resources::list_all(&self.cx))?;
         if let Some(said) = self.stack.account.as_deref().filter(|said| *said != account) {
-            return Err(Failure::refused(format!("these credentials are of account {account}, and the stack says {said}")));
+            return Err(Failure::refused(format!(
+                "these credentials are of account {account}, and the stack says {said}"
+            )));
         }
         let network = match &self.stack.cluster {
             Some(cluster) => {
@@ -143,7 +145,8 @@ impl Session {
 /// The network that the stack's cluster and groups are in already.
 fn present(live: &[Live]) -> Option<Network> {
     let field = |kind: &str, name: &str| {
-        let of = |live: &&Live| live.resource.address().kind == kind && !matches!(live.resource.phase(), Phase::Ended(_));
+        let of =
+            |live: &&Live| live.resource.address().kind == kind && !matches!(live.resource.phase(), Phase::Ended(_));
         let fields = live.iter().find(of)?.resource.fields();
         let value = fields.into_iter().find(|field| field.name == name)?.value;
         value.as_str().map(str::to_owned)
@@ -170,7 +173,8 @@ async fn endpoint(global: &Global, ui: Ui) -> Result<Endpoint, Failure> {
 pub(super) fn heed_signals(ui: Ui, stop: watch::Sender<bool>) {
     use tokio::signal::unix::{SignalKind, signal};
     tokio::spawn(async move {
-        let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate())) else {
+        let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+        else {
             return;
         };
         for time in 0.. {

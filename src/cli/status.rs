@@ -19,12 +19,15 @@ pub(super) struct Args {
 pub(super) async fn run(global: &Global, args: &Args) -> Ended {
     let session = Session::open(global, &args.stack, None).await?;
     let world = session.observe().await?;
-    let there: Vec<&Live> = world.live.iter().filter(|live| !matches!(live.resource.phase(), Phase::Ended(_))).collect();
+    let there: Vec<&Live> =
+        world.live.iter().filter(|live| !matches!(live.resource.phase(), Phase::Ended(_))).collect();
     let cluster = world.any_cluster();
     let ui = session.ui;
     if ui.json() {
-        let resources: Vec<Value> =
-            there.iter().map(|live| json!({"address": live.resource.address(), "id": live.id, "name": live.resource.name()})).collect();
+        let resources: Vec<Value> = there
+            .iter()
+            .map(|live| json!({"address": live.resource.address(), "id": live.id, "name": live.resource.name()}))
+            .collect();
         ui.data(&json!({
             "stack": session.stack.name,
             "region": session.stack.region,
@@ -38,11 +41,19 @@ pub(super) async fn run(global: &Global, args: &Args) -> Ended {
         return Ok(DONE);
     }
     let region = session.stack.region;
-    ui.out(format!("{BOLD}{}{BOLD:#} in {region} ({}), account {}\n", session.stack.name, region.place(), world.around.account));
+    ui.out(format!(
+        "{BOLD}{}{BOLD:#} in {region} ({}), account {}\n",
+        session.stack.name,
+        region.place(),
+        world.around.account
+    ));
     if there.is_empty() {
         ui.out("Nothing is there.");
     } else {
-        ui.out(table(&["address", "id"], there.iter().map(|live| vec![live.resource.address().to_string(), live.id.to_string()])));
+        ui.out(table(
+            &["address", "id"],
+            there.iter().map(|live| vec![live.resource.address().to_string(), live.id.to_string()]),
+        ));
     }
     if let Some(live) = cluster {
         ui.out(format!("\n{}", about(&session, live)));

@@ -1,7 +1,7 @@
 //! `validate`: everything that is wrong with stacks, without a connection.
 
 use super::session::find;
-use super::{DONE, Ended, Global, USAGE};
+use super::{DONE, Global, USAGE};
 use crate::stack::{self, Severity};
 use crate::ui::{GREEN, snippet, width};
 
@@ -22,7 +22,7 @@ enum FailOn {
     Error,
 }
 
-pub(super) fn run(global: &Global, args: &Args) -> Ended {
+pub(super) fn run(global: &Global, args: &Args) -> u8 {
     let ui = global.ui();
     let mut all = Vec::new();
     for name in &args.stacks {
@@ -35,7 +35,12 @@ pub(super) fn run(global: &Global, args: &Args) -> Ended {
             let style = snippet::Style { width: width(), ..snippet::Style::default() };
             match findings.as_slice() {
                 [] => ui.out(format!("{GREEN}ok{GREEN:#}  {}", path.display())),
-                found => ui.out(format!("{}\n{}: {}", snippet::render(found, source.as_ref(), style), path.display(), snippet::summary(found))),
+                found => ui.out(format!(
+                    "{}\n{}: {}",
+                    snippet::render(found, source.as_ref(), style),
+                    path.display(),
+                    snippet::summary(found)
+                )),
             }
         }
         all.extend(findings);
@@ -45,5 +50,5 @@ pub(super) fn run(global: &Global, args: &Args) -> Ended {
     if ui.json() {
         ui.data(&serde_json::json!({"ok": ok, "findings": all}));
     }
-    Ok(if ok { DONE } else { USAGE })
+    if ok { DONE } else { USAGE }
 }

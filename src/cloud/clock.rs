@@ -71,8 +71,8 @@ const LONGEST: Duration = Duration::from_millis(500);
 impl Served {
     fn now(&self) -> Timestamp {
         let reading = *self.reading.lock().unwrap_or_else(PoisonError::into_inner);
-        let now = reading.now + reading.at.elapsed().as_secs_f64() * reading.rate;
-        Timestamp::from_nanosecond((now * 1e9) as i128).unwrap_or(Timestamp::MAX)
+        let now = Duration::try_from_secs_f64(reading.now + reading.at.elapsed().as_secs_f64() * reading.rate);
+        now.ok().and_then(|now| Timestamp::UNIX_EPOCH.checked_add(now).ok()).unwrap_or(Timestamp::MAX)
     }
 
     async fn sleep(&self, long: Duration) {

@@ -2,9 +2,9 @@
 
 use std::fmt;
 
+use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::display::DisplayErrorContext;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
-use aws_smithy_runtime_api::client::result::SdkError;
 
 /// What a caller can do about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -119,12 +119,12 @@ impl CloudError {
     }
 
     /// Sorts an SDK's error; `call` is `service Operation`.
-    pub fn from_sdk<E, R>(call: &str, error: SdkError<E, R>) -> Self
+    pub fn from_sdk<E, R>(call: &str, error: &SdkError<E, R>) -> Self
     where
         E: ProvideErrorMetadata + std::error::Error + 'static,
         R: fmt::Debug + 'static,
     {
-        let (class, code, message) = match &error {
+        let (class, code, message) = match error {
             SdkError::ServiceError(service) => {
                 let code = service.err().code().unwrap_or_default().to_owned();
                 let message = service.err().message().unwrap_or_default().to_owned();
@@ -132,11 +132,13 @@ impl CloudError {
                 let message = if message.is_empty() { format!("AWS answered {code}") } else { message };
                 (class, Some(code).filter(|c| !c.is_empty()), message)
             }
-            SdkError::ConstructionFailure(_) => (class_of_refusal(&error), None, chain(&error)),
-            SdkError::DispatchFailure(failure) if failure.is_user() || chain(&error).contains(crate::cloud::http::FENCE) => {
-                (class_of_refusal(&error), None, chain(&error))
+            SdkError::ConstructionFailure(_) => (class_of_refusal(error), None, chain(error)),
+            SdkError::DispatchFailure(failure)
+                if failure.is_user() || chain(error).contains(crate::cloud::http::FENCE) =>
+            {
+                (class_of_refusal(error), None, chain(error))
             }
-            _ => (Class::Unknown, None, format!("no answer: {}", chain(&error))),
+            _ => (Class::Unknown, None, format!("no answer: {}", chain(error))),
         };
         Self { class, call: call.into(), code, message, detail: None }
     }
@@ -166,25 +168,60 @@ fn chain(error: &(dyn std::error::Error + 'static)) -> String {
 fn sort(code: &str, message: &str) -> Class {
     let says = |part: &str| message.contains(part);
     match code {
-        "NoSuchBucket" | "NoSuchKey" | "NotFound" | "NoSuchEntity" | "InvalidGroup.NotFound" | "NoSuchTagSet"
-        | "NoSuchPublicAccessBlockConfiguration" | "NoSuchLifecycleConfiguration" | "NoSuchBucketPolicy"
-        | "OwnershipControlsNotFoundError" | "ServerSideEncryptionConfigurationNotFoundError" | "InvalidGroupId.NotFound"
-        | "InvalidSubnetID.NotFound" | "NoSuchUpload" => Class::Absent,
-        "BucketAlreadyExists" | "EntityAlreadyExists" | "BucketAlreadyOwnedByYou" | "InvalidGroup.Duplicate"
+        "NoSuchBucket"
+        | "NoSuchKey"
+        | "NotFound"
+        | "NoSuchEntity"
+        | "InvalidGroup.NotFound"
+        | "NoSuchTagSet"
+        | "NoSuchPublicAccessBlockConfiguration"
+        | "NoSuchLifecycleConfiguration"
+        | "NoSuchBucketPolicy"
+        | "OwnershipControlsNotFoundError"
+        | "ServerSideEncryptionConfigurationNotFoundError"
+        | "InvalidGroupId.NotFound"
+        | "InvalidSubnetID.NotFound"
+        | "NoSuchUpload" => Class::Absent,
+        "BucketAlreadyExists"
+        | "EntityAlreadyExists"
+        | "BucketAlreadyOwnedByYou"
+        | "InvalidGroup.Duplicate"
         | "IdempotentParameterMismatch" => Class::Taken,
         "PreconditionFailed" | "ConditionalRequestConflict" => Class::Precondition,
         "OperationAborted" | "ConcurrentModification" | "EntityTemporarilyUnmodifiable" => Class::NotYet,
         "MalformedPolicyDocument" if says("Invalid principal") => Class::NotYet,
-        "ValidationException" if says("Invalid InstanceProfile") || says("ServiceRole") && says("is invalid") => Class::NotYet,
+        "ValidationException" if says("Invalid InstanceProfile") || says("ServiceRole") && says("is invalid") => {
+            Class::NotYet
+        }
         "AccessDeniedException" if says("Failed to authorize instance profile") => Class::NotYet,
         "DependencyViolation" | "DeleteConflict" | "ResourceInUse" | "BucketNotEmpty" => Class::InUse,
-        "ThrottlingException" | "Throttling" | "RequestLimitExceeded" | "SlowDown" | "TooManyRequestsException"
-        | "RequestThrottled" | "PriorRequestNotComplete" => Class::Throttled,
-        "AccessDenied" | "AccessDeniedException" | "UnauthorizedOperation" | "AuthFailure" | "InvalidClientTokenId"
-        | "SignatureDoesNotMatch" | "ExpiredToken" | "ExpiredTokenException" | "UnrecognizedClientException" | "InvalidAccessKeyId"
-        | "Forbidden" | "AuthorizationHeaderMalformed" => Class::Denied,
-        "InternalError" | "InternalFailure" | "InternalServerError" | "InternalServerException" | "ServiceUnavailable"
-        | "InternalServiceError" | "RequestTimeout" | "" => Class::Unknown,
+        "ThrottlingException"
+        | "Throttling"
+        | "RequestLimitExceeded"
+        | "SlowDown"
+        | "TooManyRequestsException"
+        | "RequestThrottled"
+        | "PriorRequestNotComplete" => Class::Throttled,
+        "AccessDenied"
+        | "AccessDeniedException"
+        | "UnauthorizedOperation"
+        | "AuthFailure"
+        | "InvalidClientTokenId"
+        | "SignatureDoesNotMatch"
+        | "ExpiredToken"
+        | "ExpiredTokenException"
+        | "UnrecognizedClientException"
+        | "InvalidAccessKeyId"
+        | "Forbidden"
+        | "AuthorizationHeaderMalformed" => Class::Denied,
+        "InternalError"
+        | "InternalFailure"
+        | "InternalServerError"
+        | "InternalServerException"
+        | "ServiceUnavailable"
+        | "InternalServiceError"
+        | "RequestTimeout"
+        | "" => Class::Unknown,
         _ => Class::Invalid,
     }
 }
@@ -214,7 +251,7 @@ where
     E: ProvideErrorMetadata + std::error::Error + 'static,
     R: fmt::Debug + 'static,
 {
-    sending.await.map_err(|error| CloudError::from_sdk(name, error))
+    sending.await.map_err(|error| CloudError::from_sdk(name, &error))
 }
 
 #[cfg(test)]
@@ -226,7 +263,11 @@ mod tests {
         for (code, message, class) in [
             ("ThrottlingException", "Rate exceeded", Class::Throttled),
             ("ValidationException", "Invalid InstanceProfile: demo-nodes.", Class::NotYet),
-            ("ValidationException", "Could not shut down one or more job flows since they are termination protected.", Class::Invalid),
+            (
+                "ValidationException",
+                "Could not shut down one or more job flows since they are termination protected.",
+                Class::Invalid,
+            ),
             ("AccessDeniedException", "Failed to authorize instance profile arn", Class::NotYet),
             ("AccessDeniedException", "User is not authorized", Class::Denied),
             ("MalformedPolicyDocument", "Invalid principal in policy: \"AWS\"", Class::NotYet),

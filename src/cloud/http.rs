@@ -138,8 +138,7 @@ impl Http {
 
     pub async fn get_json<T: serde::de::DeserializeOwned>(&self, url: &str) -> Result<T, HttpError> {
         let body = self.get(url).await?;
-        serde_json::from_slice(&body)
-            .map_err(|e| HttpError::Answer { host: host_of(url).into(), cause: e.to_string() })
+        serde_json::from_slice(&body).map_err(|e| HttpError::Answer { host: host_of(url).into(), cause: e.to_string() })
     }
 
     pub async fn post_json(&self, url: &str, body: &serde_json::Value) -> Result<Vec<u8>, HttpError> {

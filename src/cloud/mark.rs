@@ -21,7 +21,9 @@ pub struct Mark {
 impl Mark {
     /// The three tags, to be sent in the create call itself.
     pub fn tags(&self) -> BTreeMap<String, String> {
-        [(STACK, &self.stack), (ADDRESS, &self.address), (OWNER, &self.owner)].map(|(k, v)| (k.to_owned(), v.clone())).into()
+        [(STACK, &self.stack), (ADDRESS, &self.address), (OWNER, &self.owner)]
+            .map(|(k, v)| (k.to_owned(), v.clone()))
+            .into()
     }
 
     /// The same for IAM, whose control plane lies in us-east-1: an owner is often a person's address, and
@@ -49,7 +51,10 @@ impl Mark {
 
 /// The tags a person wrote: all but ours.
 pub fn own_tags(tags: &BTreeMap<String, String>) -> BTreeMap<String, String> {
-    tags.iter().filter(|(key, _)| !key.starts_with("fruitsinfra:") && !key.starts_with("aws:")).map(|(k, v)| (k.clone(), v.clone())).collect()
+    tags.iter()
+        .filter(|(key, _)| !key.starts_with("fruitsinfra:") && !key.starts_with("aws:"))
+        .map(|(k, v)| (k.clone(), v.clone()))
+        .collect()
 }
 
 /// Twelve hex digits that stand for a text.

@@ -59,7 +59,7 @@ impl Cloud {
         let timeouts = TimeoutConfig::builder()
             .connect_timeout(Duration::from_secs(5))
             .operation_attempt_timeout(Duration::from_secs(30))
-            .operation_timeout(Duration::from_secs(120))
+            .operation_timeout(Duration::from_mins(2))
             .build();
         // Standard, not adaptive: adaptive mode starves all calls after one throttle.
         let retries = RetryConfig::standard().with_max_attempts(6).with_initial_backoff(Duration::from_millis(200));

@@ -37,16 +37,28 @@ impl Cloud {
         let Some(object) = call("s3 GetObject", sending).await.or_absent()? else { return Ok(None) };
         let etag = object.e_tag.unwrap_or_default();
         let body = object.body.collect().await;
-        let body = body.map_err(|e| CloudError::new(crate::cloud::error::Class::Unknown, format!("s3://{bucket}/{key} broke off: {e}")))?;
+        let body = body.map_err(|e| {
+            CloudError::new(crate::cloud::error::Class::Unknown, format!("s3://{bucket}/{key} broke off: {e}"))
+        })?;
         Ok(Some((body.to_vec(), etag)))
     }
 
     /// Puts an object and returns its ETag. S3 checks the body against a checksum sent with it.
-    pub async fn put_object(&self, bucket: &str, key: &str, body: Vec<u8>, condition: If<'_>, tags: &BTreeMap<String, String>) -> Result<String, CloudError> {
+    pub async fn put_object(
+        &self,
+        bucket: &str,
+        key: &str,
+        body: Vec<u8>,
+        condition: If<'_>,
+        tags: &BTreeMap<String, String>,
+    ) -> Result<String, CloudError> {
         let owner = self.account().await?;
-        let mut put = self.s3.put_object().bucket(bucket).key(key).body(ByteStream::from(body)).expected_bucket_owner(owner);
+        let mut put =
+            self.s3.put_object().bucket(bucket).key(key).body(ByteStream::from(body)).expected_bucket_owner(owner);
         if !tags.is_empty() {
-            put = put.tagging(tags.iter().map(|(k, v)| format!("{}={}", encode(k), encode(v))).collect::<Vec<_>>().join("&"));
+            put = put.tagging(
+                tags.iter().map(|(k, v)| format!("{}={}", encode(k), encode(v))).collect::<Vec<_>>().join("&"),
+            );
         }
         put = match condition {
             If::Always => put,
@@ -73,7 +85,14 @@ impl Cloud {
         let mut found = Vec::new();
         let mut token = None;
         loop {
-            let page = self.s3.list_objects_v2().bucket(bucket).prefix(prefix).expected_bucket_owner(owner).set_continuation_token(token).send();
+            let page = self
+                .s3
+                .list_objects_v2()
+                .bucket(bucket)
+                .prefix(prefix)
+                .expected_bucket_owner(owner)
+                .set_continuation_token(token)
+                .send();
             let Some(page) = call("s3 ListObjectsV2", page).await.or_absent()? else { return Ok(None) };
             found.extend(page.contents.unwrap_or_default().into_iter().map(listed));
             token = page.next_continuation_token;
@@ -96,6 +115,12 @@ fn listed(object: Object) -> Listed {
 /// Percent-encodes what a query string cannot hold.
 fn encode(text: &str) -> String {
     text.bytes()
-        .map(|b| if b.is_ascii_alphanumeric() || b"-_.~".contains(&b) { char::from(b).to_string() } else { format!("%{b:02X}") })
+        .map(|b| {
+            if b.is_ascii_alphanumeric() || b"-_.~".contains(&b) {
+                char::from(b).to_string()
+            } else {
+                format!("%{b:02X}")
+            }
+        })
         .collect()
 }

@@ -17,15 +17,15 @@ pub struct Step {
     pub reason: Option<String>,
 }
 
-fn step(id: Option<String>, name: Option<String>, status: Option<StepStatus>) -> Step {
-    let details = status.as_ref().and_then(|s| s.failure_details.as_ref());
+fn step(id: Option<String>, name: Option<String>, status: Option<&StepStatus>) -> Step {
+    let details = status.and_then(|s| s.failure_details.as_ref());
     let reason = details.and_then(|d| d.message.clone().or_else(|| d.reason.clone()));
-    let change = || status.as_ref().and_then(|s| s.state_change_reason.as_ref()).and_then(|r| r.message.clone());
+    let change = || status.and_then(|s| s.state_change_reason.as_ref()).and_then(|r| r.message.clone());
     Step {
         id: id.unwrap_or_default(),
         name: name.unwrap_or_default(),
         reason: reason.or_else(change),
-        state: status.as_ref().and_then(|s| s.state.as_ref()).map(|s| s.as_str().to_owned()).unwrap_or_default(),
+        state: status.and_then(|s| s.state.as_ref()).map(|s| s.as_str().to_owned()).unwrap_or_default(),
     }
 }
 
@@ -36,7 +36,7 @@ impl Cloud {
         loop {
             let page = self.emr.list_steps().cluster_id(cluster).set_marker(marker).send();
             let page = call("emr ListSteps", page).await?;
-            found.extend(page.steps.unwrap_or_default().into_iter().map(|s| step(s.id, s.name, s.status)));
+            found.extend(page.steps.unwrap_or_default().into_iter().map(|s| step(s.id, s.name, s.status.as_ref())));
             marker = page.marker;
             if marker.is_none() {
                 return Ok(found);
@@ -48,13 +48,20 @@ impl Cloud {
         let answer = self.emr.describe_step().cluster_id(cluster).step_id(id).send();
         let found = call("emr DescribeStep", answer).await?.step;
         let found = found.ok_or_else(|| CloudError::failed(format!("EMR describes step {id} as nothing")))?;
-        Ok(step(found.id, found.name, found.status))
+        Ok(step(found.id, found.name, found.status.as_ref()))
     }
 
     /// Adds a step that runs `args` through command-runner.jar, and returns its id.
-    pub async fn add_step(&self, cluster: &str, name: &str, args: &[String], on_failure: &str) -> Result<String, CloudError> {
+    pub async fn add_step(
+        &self,
+        cluster: &str,
+        name: &str,
+        args: &[String],
+        on_failure: &str,
+    ) -> Result<String, CloudError> {
         let jar = HadoopJarStepConfig::builder().jar("command-runner.jar").set_args(Some(args.to_vec())).build();
-        let config = StepConfig::builder().name(name).action_on_failure(ActionOnFailure::from(on_failure)).hadoop_jar_step(jar);
+        let config =
+            StepConfig::builder().name(name).action_on_failure(ActionOnFailure::from(on_failure)).hadoop_jar_step(jar);
         let once = aws_sdk_emr::config::Builder::new().retry_config(RetryConfig::disabled());
         let add = self.emr.add_job_flow_steps().job_flow_id(cluster).steps(config.build());
         let added = call("emr AddJobFlowSteps", add.customize().config_override(once).send()).await?;

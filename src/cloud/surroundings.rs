@@ -94,7 +94,9 @@ fn choose(subnets: &[Subnet], offers: &BTreeMap<String, BTreeSet<String>>, wish:
         return Ok(Network { vpc: id(&subnet.vpc_id), subnet: id(&subnet.subnet_id) });
     }
     if sorted.is_empty() {
-        return Err(CloudError::absent("the account has no default subnet in this region: name one with `cluster.subnet`"));
+        return Err(CloudError::absent(
+            "the account has no default subnet in this region: name one with `cluster.subnet`",
+        ));
     }
     let types = wish.types.iter().cloned().collect::<Vec<_>>().join(", ");
     let zones = sorted.iter().map(|subnet| zone(subnet)).collect::<Vec<_>>().join(", ");
@@ -117,14 +119,20 @@ mod tests {
     fn the_first_zone_that_offers_every_type_is_chosen() {
         let wish = Wish { types: ["m5.xlarge".into(), "m6g.xlarge".into()].into(), ..Wish::default() };
         let subnets = [subnet("c"), subnet("a"), subnet("b")];
-        let offers = offers(&[("a", &["m5.xlarge"]), ("b", &["m5.xlarge", "m6g.xlarge"]), ("c", &["m5.xlarge", "m6g.xlarge"])]);
+        let offers =
+            offers(&[("a", &["m5.xlarge"]), ("b", &["m5.xlarge", "m6g.xlarge"]), ("c", &["m5.xlarge", "m6g.xlarge"])]);
         assert_eq!(choose(&subnets, &offers, &wish).expect("b").subnet, "subnet-b");
     }
 
     #[test]
     fn no_zone_and_no_subnet_are_told_apart() {
         let wish = Wish { types: ["m5.xlarge".into()].into(), ..Wish::default() };
-        assert!(choose(&[], &offers(&[]), &wish).unwrap_err().message.contains("cluster.subnet"));
-        assert!(choose(&[subnet("a")], &offers(&[]), &wish).unwrap_err().message.contains("no zone offers m5.xlarge"));
+        assert!(choose(&[], &offers(&[]), &wish).expect_err("refused").message.contains("cluster.subnet"));
+        assert!(
+            choose(&[subnet("a")], &offers(&[]), &wish)
+                .expect_err("refused")
+                .message
+                .contains("no zone offers m5.xlarge")
+        );
     }
 }

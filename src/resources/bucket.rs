@@ -29,7 +29,7 @@ pub const KIND: Kind =
     Kind { name: NAME, stays_on_down: true, list: |cx: &Cx| -> BoxFuture<'_, _> { Box::pin(list(cx)) } };
 
 /// S3 takes its time after a delete of the same name.
-const CATCH_UP: Duration = Duration::from_secs(120);
+const CATCH_UP: Duration = Duration::from_mins(2);
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct Bucket {
@@ -196,18 +196,31 @@ impl Bucket {
                 call("s3 PutPublicAccessBlock", put.expected_bucket_owner(owner).send()).await.map(drop)
             }
             "ownership" => {
-                let rule = OwnershipControlsRule::builder().object_ownership(ObjectOwnership::BucketOwnerEnforced).build().map_err(built)?;
-                let controls = OwnershipControls::builder().rules(rule).build().map_err(built)?;
+                let rule = OwnershipControlsRule::builder()
+                    .object_ownership(ObjectOwnership::BucketOwnerEnforced)
+                    .build()
+                    .map_err(|e| built(&e))?;
+                let controls = OwnershipControls::builder().rules(rule).build().map_err(|e| built(&e))?;
                 let put = s3.put_bucket_ownership_controls().bucket(bucket).ownership_controls(controls);
                 call("s3 PutBucketOwnershipControls", put.expected_bucket_owner(owner).send()).await.map(drop)
             }
             "encryption" => {
-                let put = s3.put_bucket_encryption().bucket(bucket).server_side_encryption_configuration(encryption(&settings.encryption)?);
+                let put = s3
+                    .put_bucket_encryption()
+                    .bucket(bucket)
+                    .server_side_encryption_configuration(encryption(&settings.encryption)?);
                 call("s3 PutBucketEncryption", put.expected_bucket_owner(owner).send()).await.map(drop)
             }
             "versioning" => {
-                let status = if settings.versioning { BucketVersioningStatus::Enabled } else { BucketVersioningStatus::Suspended };
-                let put = s3.put_bucket_versioning().bucket(bucket).versioning_configuration(VersioningConfiguration::builder().status(status).build());
+                let status = if settings.versioning {
+                    BucketVersioningStatus::Enabled
+                } else {
+                    BucketVersioningStatus::Suspended
+                };
+                let put = s3
+                    .put_bucket_versioning()
+                    .bucket(bucket)
+                    .versioning_configuration(VersioningConfiguration::builder().status(status).build());
                 call("s3 PutBucketVersioning", put.expected_bucket_owner(owner).send()).await.map(drop)
             }
             "expire" if settings.expire.is_empty() => {
@@ -215,7 +228,10 @@ impl Bucket {
                 call("s3 DeleteBucketLifecycle", delete.send()).await.map(drop)
             }
             "expire" => {
-                let put = s3.put_bucket_lifecycle_configuration().bucket(bucket).lifecycle_configuration(lifecycle(&settings.expire)?);
+                let put = s3
+                    .put_bucket_lifecycle_configuration()
+                    .bucket(bucket)
+                    .lifecycle_configuration(lifecycle(&settings.expire)?);
                 call("s3 PutBucketLifecycleConfiguration", put.expected_bucket_owner(owner).send()).await.map(drop)
             }
             "policy" => {
@@ -223,7 +239,10 @@ impl Bucket {
                 call("s3 PutBucketPolicy", put.expected_bucket_owner(owner).send()).await.map(drop)
             }
             "tags" => {
-                let tagging = Tagging::builder().set_tag_set(Some(all_tags(&settings.tags, &cx.mark(&self.address()))?)).build().map_err(built)?;
+                let tagging = Tagging::builder()
+                    .set_tag_set(Some(all_tags(&settings.tags, &cx.mark(&self.address()))?))
+                    .build()
+                    .map_err(|e| built(&e))?;
                 let put = s3.put_bucket_tagging().bucket(bucket).tagging(tagging);
                 call("s3 PutBucketTagging", put.expected_bucket_owner(owner).send()).await.map(drop)
             }
@@ -233,12 +252,16 @@ impl Bucket {
 }
 
 /// A request that the SDK's own builders refuse.
-fn built(error: aws_smithy_types::error::operation::BuildError) -> CloudError {
+fn built(error: &aws_smithy_types::error::operation::BuildError) -> CloudError {
     CloudError::bug(error.to_string())
 }
 
 fn all_tags(own: &BTreeMap<String, String>, mark: &Mark) -> Result<Vec<Tag>, CloudError> {
-    own.clone().into_iter().chain(mark.tags()).map(|(k, v)| Tag::builder().key(k).value(v).build().map_err(built)).collect()
+    own.clone()
+        .into_iter()
+        .chain(mark.tags())
+        .map(|(k, v)| Tag::builder().key(k).value(v).build().map_err(|e| built(&e)))
+        .collect()
 }
 
 fn encryption(wanted: &str) -> Result<ServerSideEncryptionConfiguration, CloudError> {
@@ -249,10 +272,10 @@ fn encryption(wanted: &str) -> Result<ServerSideEncryptionConfiguration, CloudEr
     };
     // With a bucket key, KMS is asked once in a while and not once an object.
     let rule = ServerSideEncryptionRule::builder()
-        .apply_server_side_encryption_by_default(default.build().map_err(built)?)
+        .apply_server_side_encryption_by_default(default.build().map_err(|e| built(&e))?)
         .bucket_key_enabled(wanted != "AES256")
         .build();
-    ServerSideEncryptionConfiguration::builder().rules(rule).build().map_err(built)
+    ServerSideEncryptionConfiguration::builder().rules(rule).build().map_err(|e| built(&e))
 }
 
 fn lifecycle(expire: &BTreeMap<String, i32>) -> Result<BucketLifecycleConfiguration, CloudError> {
@@ -263,10 +286,10 @@ fn lifecycle(expire: &BTreeMap<String, i32>) -> Result<BucketLifecycleConfigurat
             .expiration(LifecycleExpiration::builder().days(*days).build())
             .status(ExpirationStatus::Enabled)
             .build()
-            .map_err(built)
+            .map_err(|e| built(&e))
     };
     let rules = expire.iter().map(rule).collect::<Result<_, _>>()?;
-    BucketLifecycleConfiguration::builder().set_rules(Some(rules)).build().map_err(built)
+    BucketLifecycleConfiguration::builder().set_rules(Some(rules)).build().map_err(|e| built(&e))
 }
 
 async fn list(cx: &Cx) -> Result<Vec<Live>, CloudError> {
@@ -297,9 +320,16 @@ async fn list(cx: &Cx) -> Result<Vec<Live>, CloudError> {
 }
 
 /// The stack's home in another region: a stack whose `region:` was edited would start a second life.
-fn elsewhere<'a>(found: &'a [(String, Option<String>)], here: &str, stack: &str, account: &str) -> Option<(&'a str, &'a str)> {
+fn elsewhere<'a>(
+    found: &'a [(String, Option<String>)],
+    here: &str,
+    stack: &str,
+    account: &str,
+) -> Option<(&'a str, &'a str)> {
     let home = format!("{stack}-{HOME}-{account}");
-    found.iter().find_map(|(name, region)| region.as_deref().filter(|r| *r != here && *name == home).map(|r| (name.as_str(), r)))
+    found.iter().find_map(|(name, region)| {
+        region.as_deref().filter(|r| *r != here && *name == home).map(|r| (name.as_str(), r))
+    })
 }
 
 async fn tags(cx: &Cx, name: &str) -> Result<BTreeMap<String, String>, CloudError> {
@@ -333,7 +363,10 @@ async fn read(cx: &Cx, name: &str) -> Result<Option<Live>, CloudError> {
         call("s3 GetBucketEncryption", s3.get_bucket_encryption().bucket(name).expected_bucket_owner(owner).send()),
         versioning,
         lifecycle,
-        call("s3 GetBucketOwnershipControls", s3.get_bucket_ownership_controls().bucket(name).expected_bucket_owner(owner).send()),
+        call(
+            "s3 GetBucketOwnershipControls",
+            s3.get_bucket_ownership_controls().bucket(name).expected_bucket_owner(owner).send()
+        ),
         call("s3 GetBucketPolicy", s3.get_bucket_policy().bucket(name).expected_bucket_owner(owner).send()),
     );
     let tags = match tags {
@@ -344,17 +377,23 @@ async fn read(cx: &Cx, name: &str) -> Result<Option<Live>, CloudError> {
     let Some(mark) = Mark::read(&tags, &cx.stack) else { return Ok(None) };
     let Some(key) = mark.key(NAME).map(str::to_owned) else { return Ok(None) };
     let block = block.or_absent()?.and_then(|b| b.public_access_block_configuration);
-    let rules = encryption.or_absent()?.and_then(|e| e.server_side_encryption_configuration).map(|c| c.rules).unwrap_or_default();
+    let rules = encryption
+        .or_absent()?
+        .and_then(|e| e.server_side_encryption_configuration)
+        .map(|c| c.rules)
+        .unwrap_or_default();
     let default = rules.into_iter().find_map(|rule| rule.apply_server_side_encryption_by_default);
     let expire = lifecycle?.and_then(|l| l.rules).unwrap_or_default();
     let controls = ownership.or_absent()?.and_then(|o| o.ownership_controls).map(|c| c.rules).unwrap_or_default();
     let policy = policy.or_absent()?.and_then(|p| p.policy);
     let settings = Settings {
         public_access_blocked: block.is_some_and(|b| {
-            [b.block_public_acls, b.ignore_public_acls, b.block_public_policy, b.restrict_public_buckets] == [Some(true); 4]
+            [b.block_public_acls, b.ignore_public_acls, b.block_public_policy, b.restrict_public_buckets]
+                == [Some(true); 4]
         }),
         ownership: controls.first().map(|rule| rule.object_ownership.as_str().to_owned()).unwrap_or_default(),
-        encryption: default.map_or_else(String::new, |d| d.kms_master_key_id.unwrap_or_else(|| d.sse_algorithm.as_str().to_owned())),
+        encryption: default
+            .map_or_else(String::new, |d| d.kms_master_key_id.unwrap_or_else(|| d.sse_algorithm.as_str().to_owned())),
         versioning: versioning?.and_then(|v| v.status) == Some(BucketVersioningStatus::Enabled),
         expire: expire.into_iter().filter_map(expiring).collect(),
         policy: policy.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default(),

@@ -71,9 +71,14 @@ pub struct Digests {
 impl Digests {
     fn tags(&self) -> BTreeMap<String, String> {
         let Self { applications, bootstrap, configurations, volumes } = self;
-        [("applications", applications), ("bootstrap", bootstrap), ("configurations", configurations), ("volumes", volumes)]
-            .map(|(name, value)| (format!("fruitsinfra:{name}"), value.clone()))
-            .into()
+        [
+            ("applications", applications),
+            ("bootstrap", bootstrap),
+            ("configurations", configurations),
+            ("volumes", volumes),
+        ]
+        .map(|(name, value)| (format!("fruitsinfra:{name}"), value.clone()))
+        .into()
     }
 
     fn read(tags: &BTreeMap<String, String>) -> Self {
@@ -132,7 +137,8 @@ impl Resource for Cluster {
 
     fn needs(&self) -> Vec<Need> {
         let Fixed { service_role, instance_profile, primary_group, core_group, service_group, .. } = &self.fixed;
-        let bound = [Some(service_role), Some(instance_profile), Some(primary_group), Some(core_group), service_group.as_ref()];
+        let bound =
+            [Some(service_role), Some(instance_profile), Some(primary_group), Some(core_group), service_group.as_ref()];
         let mut needs = vec![Need::orders(home())];
         needs.extend(bound.into_iter().flatten().filter_map(Ref::address).cloned().map(Need::binds));
         // Scripts and the log bucket are there first and outlive it, but a new one costs no cluster.
@@ -211,7 +217,9 @@ impl Resource for Cluster {
 
     fn guarded(&self) -> Option<String> {
         let protected = self.life.is_some() && self.changeable.termination_protection;
-        protected.then(|| "it is termination protected: write `termination_protection: false`, run `up`, then this again".into())
+        protected.then(|| {
+            "it is termination protected: write `termination_protection: false`, run `up`, then this again".into()
+        })
     }
 
     fn resolved(&self, known: &Known) -> Option<Arc<dyn Resource>> {
@@ -237,7 +245,7 @@ impl Resource for Cluster {
     async fn update(&self, cx: &Cx, id: &Id, changes: &[Change]) -> Result<(), CloudError> {
         for change in changes {
             match change.field {
-                "core_count" | "task" | "group_configurations" => continue,
+                "core_count" | "task" | "group_configurations" => {}
                 "idle_seconds" => self.put_idle(cx, id).await?,
                 "keep_alive" => {
                     let set = cx.cloud.emr.set_keep_job_flow_alive_when_no_steps().job_flow_ids(&id.0);

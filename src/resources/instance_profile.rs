@@ -17,7 +17,7 @@ const NAME: &str = "instance_profile";
 pub const KIND: Kind =
     Kind { name: NAME, stays_on_down: true, list: |cx: &Cx| -> BoxFuture<'_, _> { Box::pin(list(cx)) } };
 
-const CATCH_UP: Duration = Duration::from_secs(120);
+const CATCH_UP: Duration = Duration::from_mins(2);
 
 /// Found by path and not by tags: a listing gives the path, and costs one call.
 #[derive(Clone, Debug, PartialEq)]
@@ -85,7 +85,10 @@ impl Resource for InstanceProfile {
             self.remove(cx, &role).await?;
         }
         patiently(cx, &self.address(), CATCH_UP, || {
-            call("iam DeleteInstanceProfile", cx.cloud.iam.delete_instance_profile().instance_profile_name(&id.0).send())
+            call(
+                "iam DeleteInstanceProfile",
+                cx.cloud.iam.delete_instance_profile().instance_profile_name(&id.0).send(),
+            )
         })
         .await
         .or_absent()?;

@@ -134,7 +134,8 @@ impl Resource for Object {
             }
             Body::Stored => return Err(CloudError::bug(format!("`{}` has nothing to upload", self.address()))),
         };
-        let path = Self { content, ..self.clone() }.path().ok_or_else(|| CloudError::bug("an object without a hash"))?;
+        let path =
+            Self { content, ..self.clone() }.path().ok_or_else(|| CloudError::bug("an object without a hash"))?;
         let tags = cx.mark(&self.address()).tags();
         cx.cloud.put_object(&self.bucket, &path, body, If::Always, &tags).await?;
         Ok(Id(path))
@@ -194,7 +195,12 @@ mod tests {
 
     #[test]
     fn other_keys_are_not_ours() {
-        for key in ["fruitsinfra/objects/x", "fruitsinfra/objects/a.b.c", "elsewhere/a.0123456789ab.sh", "fruitsinfra/objects/a.0123456789xy.sh"] {
+        for key in [
+            "fruitsinfra/objects/x",
+            "fruitsinfra/objects/a.b.c",
+            "elsewhere/a.0123456789ab.sh",
+            "fruitsinfra/objects/a.0123456789xy.sh",
+        ] {
             assert!(Object::parse("home", &listed(key)).is_none(), "{key}");
         }
     }

@@ -15,10 +15,10 @@ use crate::cloud::objects::If;
 use crate::resource::{Address, Cx, Id};
 
 /// EMR lists what was asked for within seconds; this long we look before we believe that it is not there.
-const LOOK: Duration = Duration::from_secs(120);
+const LOOK: Duration = Duration::from_mins(2);
 
 /// IAM's fresh roles and profiles reach EMR within this.
-const PROPAGATION: Duration = Duration::from_secs(120);
+const PROPAGATION: Duration = Duration::from_mins(2);
 
 /// Times it is asked for again after an unknown outcome that left nothing behind.
 const TRIES: usize = 3;

@@ -23,7 +23,7 @@ pub const KIND: Kind =
 const POLICY: &str = "fruitsinfra";
 
 /// IAM settles within seconds, at times within two minutes.
-const CATCH_UP: Duration = Duration::from_secs(120);
+const CATCH_UP: Duration = Duration::from_mins(2);
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct Role {
@@ -74,7 +74,10 @@ impl Resource for Role {
             Err(error) if error.class == Class::Taken => {
                 let live = read(cx, &self.name).await?;
                 if live.is_none_or(|live| live.mark.address != self.address().to_string()) {
-                    return Err(CloudError::taken(format!("role {} already exists and is not this stack's", self.name)));
+                    return Err(CloudError::taken(format!(
+                        "role {} already exists and is not this stack's",
+                        self.name
+                    )));
                 }
             }
             Err(error) => return Err(error),
@@ -108,9 +111,11 @@ impl Resource for Role {
         })
         .await
         .or_absent()?;
-        patiently(cx, &self.address(), CATCH_UP, || call("iam DeleteRole", cx.cloud.iam.delete_role().role_name(&self.name).send()))
-            .await
-            .or_absent()?;
+        patiently(cx, &self.address(), CATCH_UP, || {
+            call("iam DeleteRole", cx.cloud.iam.delete_role().role_name(&self.name).send())
+        })
+        .await
+        .or_absent()?;
         Ok(())
     }
 }
@@ -129,7 +134,14 @@ impl Role {
     async fn put_tags(&self, cx: &Cx, change: &Change) -> Result<(), CloudError> {
         let tags = tag_list(&self.tags, &cx.mark(&self.address()))?;
         call("iam TagRole", cx.cloud.iam.tag_role().role_name(&self.name).set_tags(Some(tags)).send()).await?;
-        let dropped: Vec<String> = change.from.as_object().into_iter().flatten().map(|(k, _)| k.clone()).filter(|k| !self.tags.contains_key(k)).collect();
+        let dropped: Vec<String> = change
+            .from
+            .as_object()
+            .into_iter()
+            .flatten()
+            .map(|(k, _)| k.clone())
+            .filter(|k| !self.tags.contains_key(k))
+            .collect();
         if !dropped.is_empty() {
             let untag = cx.cloud.iam.untag_role().role_name(&self.name).set_tag_keys(Some(dropped));
             call("iam UntagRole", untag.send()).await?;
@@ -218,7 +230,8 @@ mod tests {
     #[test]
     fn documents_compare_equal_however_aws_words_them() {
         let ours = json!({"Statement": [{"Action": ["s3:b", "s3:a"], "Resource": ["x"], "Condition": {"Bool": {"k": "true"}}}]});
-        let theirs = json!({"Statement": {"Resource": "x", "Action": ["s3:a", "s3:b"], "Condition": {"Bool": {"k": true}}}});
+        let theirs =
+            json!({"Statement": {"Resource": "x", "Action": ["s3:a", "s3:b"], "Condition": {"Bool": {"k": true}}}});
         assert_eq!(canonical(&ours), canonical(&theirs));
         assert_ne!(canonical(&ours), canonical(&json!({"Statement": {"Resource": "x", "Action": "s3:a"}})));
     }

@@ -24,7 +24,7 @@ pub const KIND: Kind =
     Kind { name: NAME, stays_on_down: false, list: |cx: &Cx| -> BoxFuture<'_, _> { Box::pin(list(cx)) } };
 
 /// Network interfaces of ended nodes hold on to their groups for a while.
-const LET_GO: Duration = Duration::from_secs(600);
+const LET_GO: Duration = Duration::from_mins(10);
 
 /// What our own rules are described by, to be told from EMR's.
 const OURS: &str = "fruitsinfra: access written in the stack";
@@ -67,7 +67,8 @@ impl Resource for SecurityGroup {
     }
 
     async fn create(&self, cx: &Cx) -> Result<Id, CloudError> {
-        let tags = TagSpecification::builder().resource_type(ResourceType::SecurityGroup).set_tags(Some(self.tag_list(cx)));
+        let tags =
+            TagSpecification::builder().resource_type(ResourceType::SecurityGroup).set_tags(Some(self.tag_list(cx)));
         let create = cx.cloud.ec2.create_security_group().group_name(&self.name).vpc_id(&self.vpc);
         let create = create.description(format!("{} of stack {}", self.key, cx.stack)).tag_specifications(tags.build());
         let id = match call("ec2 CreateSecurityGroup", create.send()).await {
@@ -89,12 +90,22 @@ impl Resource for SecurityGroup {
                     self.allow(cx, id, self.access.difference(&live)).await?;
                 }
                 "tags" => {
-                    let dropped = change.from.as_object().into_iter().flatten().map(|(k, _)| k).filter(|k| !self.tags.contains_key(*k));
+                    let dropped = change
+                        .from
+                        .as_object()
+                        .into_iter()
+                        .flatten()
+                        .map(|(k, _)| k)
+                        .filter(|k| !self.tags.contains_key(*k));
                     let dropped: Vec<Tag> = dropped.map(|k| Tag::builder().key(k).build()).collect();
                     let create = cx.cloud.ec2.create_tags().resources(&id.0).set_tags(Some(self.tag_list(cx)));
                     call("ec2 CreateTags", create.send()).await?;
                     if !dropped.is_empty() {
-                        call("ec2 DeleteTags", cx.cloud.ec2.delete_tags().resources(&id.0).set_tags(Some(dropped)).send()).await?;
+                        call(
+                            "ec2 DeleteTags",
+                            cx.cloud.ec2.delete_tags().resources(&id.0).set_tags(Some(dropped)).send(),
+                        )
+                        .await?;
                     }
                 }
                 other => return Err(CloudError::bug(format!("a security group has no field {other}"))),
@@ -108,7 +119,8 @@ impl Resource for SecurityGroup {
         for group in find(cx, "group-id", &id.0).await? {
             let permissions = group.ip_permissions.unwrap_or_default();
             if !permissions.is_empty() {
-                let revoke = cx.cloud.ec2.revoke_security_group_ingress().group_id(&id.0).set_ip_permissions(Some(permissions));
+                let revoke =
+                    cx.cloud.ec2.revoke_security_group_ingress().group_id(&id.0).set_ip_permissions(Some(permissions));
                 call("ec2 RevokeSecurityGroupIngress", revoke.send()).await.or_absent()?;
             }
         }
@@ -123,21 +135,31 @@ impl Resource for SecurityGroup {
 
 impl SecurityGroup {
     fn tag_list(&self, cx: &Cx) -> Vec<Tag> {
-        let all = self.tags.clone().into_iter().chain(cx.mark(&self.address()).tags()).chain([("Name".to_owned(), self.name.clone())]);
+        let all = self
+            .tags
+            .clone()
+            .into_iter()
+            .chain(cx.mark(&self.address()).tags())
+            .chain([("Name".to_owned(), self.name.clone())]);
         all.map(|(k, v)| Tag::builder().key(k).value(v).build()).collect()
     }
 
     /// The id of the group that has this name already, if it is this one.
     async fn claim(&self, cx: &Cx) -> Result<String, CloudError> {
         let found = find(cx, "group-name", &self.name).await?;
-        let same = found.into_iter().find(|g| g.vpc_id.as_deref() == Some(&self.vpc) && mark(g, &cx.stack).is_some_and(|m| m.address == self.address().to_string()));
-        same.and_then(|group| group.group_id)
-            .ok_or_else(|| CloudError::taken(format!("security group {} already exists and is not this stack's", self.name)))
+        let same = found.into_iter().find(|g| {
+            g.vpc_id.as_deref() == Some(&self.vpc)
+                && mark(g, &cx.stack).is_some_and(|m| m.address == self.address().to_string())
+        });
+        same.and_then(|group| group.group_id).ok_or_else(|| {
+            CloudError::taken(format!("security group {} already exists and is not this stack's", self.name))
+        })
     }
 
     async fn allow(&self, cx: &Cx, id: &Id, rules: impl Iterator<Item = &(u16, String)>) -> Result<(), CloudError> {
         for rule in rules {
-            let allow = cx.cloud.ec2.authorize_security_group_ingress().group_id(&id.0).ip_permissions(permission(rule));
+            let allow =
+                cx.cloud.ec2.authorize_security_group_ingress().group_id(&id.0).ip_permissions(permission(rule));
             match call("ec2 AuthorizeSecurityGroupIngress", allow.send()).await {
                 Err(error) if error.code.as_deref() != Some("InvalidPermission.Duplicate") => return Err(error),
                 _ => {}
@@ -191,10 +213,18 @@ fn mark(group: &Found, stack: &str) -> Option<Mark> {
 }
 
 async fn find(cx: &Cx, filter: &str, value: &str) -> Result<Vec<Found>, CloudError> {
-    let mut pages = cx.cloud.ec2.describe_security_groups().filters(Filter::builder().name(filter).values(value).build()).into_paginator().send();
+    let mut pages = cx
+        .cloud
+        .ec2
+        .describe_security_groups()
+        .filters(Filter::builder().name(filter).values(value).build())
+        .into_paginator()
+        .send();
     let mut found = Vec::new();
     while let Some(page) = pages.next().await {
-        found.extend(call("ec2 DescribeSecurityGroups", std::future::ready(page)).await?.security_groups.unwrap_or_default());
+        found.extend(
+            call("ec2 DescribeSecurityGroups", std::future::ready(page)).await?.security_groups.unwrap_or_default(),
+        );
     }
     Ok(found)
 }

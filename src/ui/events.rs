@@ -98,7 +98,8 @@ impl Renderer {
 
     fn begin(&mut self, key: &str, doing: &str) {
         if let Some(live) = &self.live {
-            let style = ProgressStyle::with_template("{spinner:>8} {prefix} {wide_msg:.dim}").unwrap_or_else(|_| ProgressStyle::default_spinner());
+            let style = ProgressStyle::with_template("{spinner:>8} {prefix} {wide_msg:.dim}")
+                .unwrap_or_else(|_| ProgressStyle::default_spinner());
             let bar = live.add(ProgressBar::new_spinner().with_style(style).with_prefix(format!("{doing} {key}")));
             bar.enable_steady_tick(Duration::from_millis(120));
             self.bars.insert(key.to_owned(), bar);

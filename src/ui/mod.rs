@@ -42,7 +42,6 @@ impl Ui {
     }
 
     /// Data, or what a person asked for. A closed pipe ends nothing that is underway.
-    #[expect(clippy::unused_self, reason = "what may print is what holds a Ui")]
     pub fn out(self, text: impl AsRef<str>) {
         let _ = writeln!(anstream::stdout(), "{}", text.as_ref());
     }
@@ -55,7 +54,6 @@ impl Ui {
     }
 
     /// A word for the person.
-    #[expect(clippy::unused_self, reason = "what may print is what holds a Ui")]
     pub fn say(self, text: impl AsRef<str>) {
         let _ = writeln!(anstream::stderr(), "{}", text.as_ref());
     }

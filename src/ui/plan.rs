@@ -147,5 +147,10 @@ fn upload(out: &mut String, batch: &Batch, width: usize) {
         n if n == *files => "all to send".to_owned(),
         n => format!("{n} to send"),
     };
-    let _ = writeln!(out, "{GREEN}  >{GREEN:#} {:width$}  {} -> {to}  {DIM}({what}, {sending}){DIM:#}", "upload", from.display());
+    let _ = writeln!(
+        out,
+        "{GREEN}  >{GREEN:#} {:width$}  {} -> {to}  {DIM}({what}, {sending}){DIM:#}",
+        "upload",
+        from.display()
+    );
 }

@@ -43,7 +43,10 @@ async fn page(cx: &Cx, name: &str, from: Option<(String, Option<String>)>) -> Re
         id: m.version_id,
         size: 0,
     });
-    let next = answer.next_key_marker.filter(|_| answer.is_truncated == Some(true)).map(|k| (k, answer.next_version_id_marker));
+    let next = answer
+        .next_key_marker
+        .filter(|_| answer.is_truncated == Some(true))
+        .map(|k| (k, answer.next_version_id_marker));
     Ok(Some(Page { versions: versions.chain(markers).collect(), next }))
 }
 
@@ -88,7 +91,13 @@ pub(super) async fn delete(cx: &Cx, address: &Address, name: &str, region: EuReg
 }
 
 /// Deletes everything in it; false if there is no such bucket.
-async fn empty(cx: &Cx, address: &Address, name: &str, closed: &mut bool, region: EuRegion) -> Result<bool, CloudError> {
+async fn empty(
+    cx: &Cx,
+    address: &Address,
+    name: &str,
+    closed: &mut bool,
+    region: EuRegion,
+) -> Result<bool, CloudError> {
     let mut gone = 0;
     loop {
         let Some(page) = page(cx, name, None).await? else { return Ok(false) };
@@ -132,15 +141,25 @@ async fn erase(cx: &Cx, name: &str, versions: Vec<Version>) -> Result<(), CloudE
     let owner = cx.cloud.account().await?;
     let objects = versions
         .into_iter()
-        .map(|v| ObjectIdentifier::builder().key(v.key).set_version_id(v.id.filter(|id| id != "null")).build().map_err(super::built))
+        .map(|v| {
+            ObjectIdentifier::builder()
+                .key(v.key)
+                .set_version_id(v.id.filter(|id| id != "null"))
+                .build()
+                .map_err(|e| super::built(&e))
+        })
         .collect::<Result<Vec<_>, _>>()?;
     for thousand in objects.chunks(1000) {
-        let delete = Delete::builder().set_objects(Some(thousand.to_vec())).quiet(true).build().map_err(super::built)?;
+        let delete =
+            Delete::builder().set_objects(Some(thousand.to_vec())).quiet(true).build().map_err(|e| super::built(&e))?;
         let sent = cx.cloud.s3.delete_objects().bucket(name).delete(delete).expected_bucket_owner(owner).send();
         let Some(answer) = call("s3 DeleteObjects", sent).await.or_absent()? else { return Ok(()) };
         if let Some(error) = answer.errors.unwrap_or_default().into_iter().next() {
             let why = error.message.or(error.code).unwrap_or_default();
-            return Err(CloudError::failed(format!("s3://{name}/{} cannot be deleted: {why}", error.key.unwrap_or_default())));
+            return Err(CloudError::failed(format!(
+                "s3://{name}/{} cannot be deleted: {why}",
+                error.key.unwrap_or_default()
+            )));
         }
     }
     Ok(())
@@ -150,7 +169,8 @@ async fn abort_uploads(cx: &Cx, name: &str) -> Result<(), CloudError> {
     let owner = cx.cloud.account().await?;
     loop {
         let list = cx.cloud.s3.list_multipart_uploads().bucket(name).expected_bucket_owner(owner).send();
-        let uploads = call("s3 ListMultipartUploads", list).await.or_absent()?.and_then(|a| a.uploads).unwrap_or_default();
+        let uploads =
+            call("s3 ListMultipartUploads", list).await.or_absent()?.and_then(|a| a.uploads).unwrap_or_default();
         if uploads.is_empty() {
             return Ok(());
         }

@@ -6,9 +6,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use aws_sdk_emr::config::retry::RetryConfig;
 use aws_sdk_emr::types::{
-    Application, AutoTerminationPolicy, BootstrapActionConfig, Configuration as EmrConfiguration,
-    EbsBlockDeviceConfig, EbsConfiguration, InstanceGroupConfig, InstanceRoleType, JobFlowInstancesConfig, MarketType,
-    ScaleDownBehavior, ScriptBootstrapActionConfig, VolumeSpecification,
+    Application, AutoTerminationPolicy, BootstrapActionConfig, Configuration as EmrConfiguration, EbsBlockDeviceConfig,
+    EbsConfiguration, InstanceGroupConfig, InstanceRoleType, JobFlowInstancesConfig, MarketType, ScaleDownBehavior,
+    ScriptBootstrapActionConfig, VolumeSpecification,
 };
 use jiff::Timestamp;
 use serde::Serialize;
@@ -119,13 +119,14 @@ async fn run_job_flow(cluster: &Cluster, cx: &Cx, nonce: &str) -> Result<Id, Clo
     let Some(birth) = &cluster.birth else { return Err(CloudError::bug("a cluster without what it is started with")) };
     let (fixed, changeable) = (&cluster.fixed, &cluster.changeable);
     let mark = cx.mark(&cluster.address()).tags();
-    let mut tags: BTreeMap<String, String> = changeable.tags.clone().into_iter().chain(mark).chain(fixed.digests.tags()).collect();
+    let mut tags: BTreeMap<String, String> =
+        changeable.tags.clone().into_iter().chain(mark).chain(fixed.digests.tags()).collect();
     tags.insert(read::NONCE.into(), nonce.into());
 
     let groups = [(&birth.primary, InstanceRoleType::Master)].into_iter();
     let groups = groups.chain(birth.core.iter().map(|group| (group, InstanceRoleType::Core)));
     let groups = groups.chain(birth.task.iter().map(|group| (group, InstanceRoleType::Task)));
-    let groups = groups.map(|(group, role)| instance_group(group, role)).collect::<Result<Vec<_>, _>>()?;
+    let groups = groups.map(|(group, role)| instance_group(group, role)).collect();
     let instances = JobFlowInstancesConfig::builder()
         .set_instance_groups(Some(groups))
         .set_ec2_key_name(fixed.key_pair.clone())
@@ -141,7 +142,9 @@ async fn run_job_flow(cluster: &Cluster, cx: &Cx, nonce: &str) -> Result<Id, Clo
         false,
         cx.cloud.account().await?,
         &match &fixed.service_role {
-            crate::resource::Ref::Ours(_) => format!("role/fruitsinfra/{}/{}", cx.stack, cx.id_of(&fixed.service_role)?),
+            crate::resource::Ref::Ours(_) => {
+                format!("role/fruitsinfra/{}/{}", cx.stack, cx.id_of(&fixed.service_role)?)
+            }
             crate::resource::Ref::Theirs(id) => format!("role/{id}"),
         },
     );
@@ -152,9 +155,11 @@ async fn run_job_flow(cluster: &Cluster, cx: &Cx, nonce: &str) -> Result<Id, Clo
         .name(&cluster.name)
         .release_label(&fixed.release)
         .set_os_release_label(fixed.os_release.clone())
-        .set_applications(Some(birth.applications.iter().map(|name| Application::builder().name(name).build()).collect()))
+        .set_applications(Some(
+            birth.applications.iter().map(|name| Application::builder().name(name).build()).collect(),
+        ))
         .set_configurations(Some(birth.configurations.iter().map(configuration).collect()))
-        .set_bootstrap_actions(Some(birth.bootstrap.iter().map(bootstrap).collect::<Result<_, _>>()?))
+        .set_bootstrap_actions(Some(birth.bootstrap.iter().map(bootstrap).collect()))
         .instances(instances)
         .service_role(service_role)
         .job_flow_role(cx.id_of(&fixed.instance_profile)?)
@@ -168,7 +173,10 @@ async fn run_job_flow(cluster: &Cluster, cx: &Cx, nonce: &str) -> Result<Id, Clo
         run = run.auto_termination_policy(AutoTerminationPolicy::builder().idle_timeout(idle).build());
     }
     if let Some(root) = &birth.root_volume {
-        run = run.ebs_root_volume_size(root.size).set_ebs_root_volume_iops(root.iops).set_ebs_root_volume_throughput(root.throughput);
+        run = run
+            .ebs_root_volume_size(root.size)
+            .set_ebs_root_volume_iops(root.iops)
+            .set_ebs_root_volume_throughput(root.throughput);
     }
     // The SDK would answer a lost reply with a second cluster.
     let once = aws_sdk_emr::config::Builder::new().retry_config(RetryConfig::disabled());
@@ -176,12 +184,15 @@ async fn run_job_flow(cluster: &Cluster, cx: &Cx, nonce: &str) -> Result<Id, Clo
     made.job_flow_id.map(Id).ok_or_else(|| CloudError::new(Class::Unknown, "EMR answered without a cluster id"))
 }
 
-pub(super) fn instance_group(group: &NodeGroup, role: InstanceRoleType) -> Result<InstanceGroupConfig, CloudError> {
+pub(super) fn instance_group(group: &NodeGroup, role: InstanceRoleType) -> InstanceGroupConfig {
     let devices = group.volumes.iter().map(|volume| {
         let kind = volume.kind.clone().unwrap_or_else(|| "gp3".into());
         let specification = VolumeSpecification::builder().volume_type(kind).size_in_gb(volume.size);
         let specification = specification.set_iops(volume.iops).set_throughput(volume.throughput).build();
-        EbsBlockDeviceConfig::builder().volume_specification(specification).volumes_per_instance(volume.per_instance).build()
+        EbsBlockDeviceConfig::builder()
+            .volume_specification(specification)
+            .volumes_per_instance(volume.per_instance)
+            .build()
     });
     let ebs = EbsConfiguration::builder().set_ebs_block_device_configs(Some(devices.collect())).build();
     let config = InstanceGroupConfig::builder()
@@ -192,8 +203,10 @@ pub(super) fn instance_group(group: &NodeGroup, role: InstanceRoleType) -> Resul
         .market(if group.spot { MarketType::Spot } else { MarketType::OnDemand })
         .set_bid_price(group.bid.clone())
         .set_ebs_configuration((!group.volumes.is_empty()).then_some(ebs))
-        .set_configurations((!group.configurations.is_empty()).then(|| group.configurations.iter().map(configuration).collect()));
-    Ok(config.build())
+        .set_configurations(
+            (!group.configurations.is_empty()).then(|| group.configurations.iter().map(configuration).collect()),
+        );
+    config.build()
 }
 
 pub(super) fn configuration(configuration: &Configuration) -> EmrConfiguration {
@@ -205,7 +218,7 @@ pub(super) fn configuration(configuration: &Configuration) -> EmrConfiguration {
         .build()
 }
 
-fn bootstrap(action: &Action) -> Result<BootstrapActionConfig, CloudError> {
+fn bootstrap(action: &Action) -> BootstrapActionConfig {
     let script = ScriptBootstrapActionConfig::builder().path(&action.path).set_args(Some(action.args.clone()));
-    Ok(BootstrapActionConfig::builder().name(&action.name).script_bootstrap_action(script.build()).build())
+    BootstrapActionConfig::builder().name(&action.name).script_bootstrap_action(script.build()).build()
 }

@@ -56,7 +56,7 @@ pub(super) async fn update(cluster: &Cluster, cx: &Cx, id: &Id, changes: &[Chang
         call("emr ModifyInstanceGroups", modify.send()).await?;
     }
     let new = birth.task.iter().filter(|wanted| !tasks().any(|group| same(group, wanted)));
-    let new = new.map(|wanted| instance_group(wanted, InstanceRoleType::Task)).collect::<Result<Vec<_>, _>>()?;
+    let new = new.map(|wanted| instance_group(wanted, InstanceRoleType::Task)).collect::<Vec<_>>();
     if !new.is_empty() {
         let add = cx.cloud.emr.add_instance_groups().job_flow_id(&id.0).set_instance_groups(Some(new));
         call("emr AddInstanceGroups", add.send()).await?;
@@ -66,7 +66,9 @@ pub(super) async fn update(cluster: &Cluster, cx: &Cx, id: &Id, changes: &[Chang
 
 fn resize(group: &InstanceGroup, count: i32) -> Option<InstanceGroupModifyConfig> {
     let differs = group.requested_instance_count != Some(count);
-    differs.then(|| InstanceGroupModifyConfig::builder().set_instance_group_id(group.id.clone()).instance_count(count).build())
+    differs.then(|| {
+        InstanceGroupModifyConfig::builder().set_instance_group_id(group.id.clone()).instance_count(count).build()
+    })
 }
 
 fn modification(group: &InstanceGroup, wanted: &NodeGroup) -> Option<InstanceGroupModifyConfig> {

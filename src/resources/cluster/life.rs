@@ -15,13 +15,13 @@ use crate::text::lasting;
 const POLL: Duration = Duration::from_secs(10);
 
 /// A start takes 5 to 10 minutes; capacity that is not there shows within half an hour.
-const START: Duration = Duration::from_secs(45 * 60);
+const START: Duration = Duration::from_mins(45);
 
 /// TerminateJobFlows takes 1 to 5 minutes, with the upload of logs.
-const END: Duration = Duration::from_secs(20 * 60);
+const END: Duration = Duration::from_mins(20);
 
 /// EMR's logs reach S3 minutes late, also after the end.
-const LOGS: Duration = Duration::from_secs(6 * 60);
+const LOGS: Duration = Duration::from_mins(6);
 
 /// Why a cluster did not come up.
 #[derive(Debug)]
@@ -123,12 +123,18 @@ async fn explain(cx: &Cx, address: &Address, id: &Id, cluster: &Described) -> Re
 }
 
 /// The end of the failed bootstrap action's stderr, waited for.
-async fn bootstrap_log(cx: &Cx, address: &Address, id: &Id, log_uri: Option<&str>) -> Result<Option<String>, CloudError> {
+async fn bootstrap_log(
+    cx: &Cx,
+    address: &Address,
+    id: &Id,
+    log_uri: Option<&str>,
+) -> Result<Option<String>, CloudError> {
     let Some((bucket, prefix)) = log_uri.and_then(split_uri) else { return Ok(None) };
     let begun = cx.clock.now();
     loop {
         let listed = cx.cloud.list_objects(bucket, &format!("{prefix}{id}/node/")).await?.unwrap_or_default();
-        let mut logs: Vec<_> = listed.iter().filter(|l| l.key.contains("/bootstrap-actions/") && l.key.ends_with("/stderr.gz")).collect();
+        let mut logs: Vec<_> =
+            listed.iter().filter(|l| l.key.contains("/bootstrap-actions/") && l.key.ends_with("/stderr.gz")).collect();
         logs.sort_by_key(|l| std::cmp::Reverse(l.key.clone()));
         for log in logs {
             if let Some((body, _)) = cx.cloud.get_object(bucket, &log.key).await? {
@@ -141,7 +147,10 @@ async fn bootstrap_log(cx: &Cx, address: &Address, id: &Id, log_uri: Option<&str
         if cx.clock.since(begun) >= LOGS {
             return Ok(None);
         }
-        cx.say(address, format!("waiting for the bootstrap's log ({} of at most 6 min)", lasting(cx.clock.since(begun))));
+        cx.say(
+            address,
+            format!("waiting for the bootstrap's log ({} of at most 6 min)", lasting(cx.clock.since(begun))),
+        );
         wait(cx, POLL).await?;
     }
 }

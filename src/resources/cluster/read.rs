@@ -67,13 +67,20 @@ pub(super) async fn by_nonce(cx: &Cx, name: &str, nonce: &str, asked: Timestamp)
     Ok(None)
 }
 
-async fn summaries(cx: &Cx, states: &[ClusterState], since: Option<Timestamp>, prefix: &str) -> Result<Vec<ClusterSummary>, CloudError> {
+async fn summaries(
+    cx: &Cx,
+    states: &[ClusterState],
+    since: Option<Timestamp>,
+    prefix: &str,
+) -> Result<Vec<ClusterSummary>, CloudError> {
     let since = since.map(|at| DateTime::from_secs(at.as_second()));
     let (mut found, mut marker) = (Vec::new(), None);
     loop {
         let page = cx.cloud.emr.list_clusters().set_cluster_states(Some(states.to_vec()));
         let page = call("emr ListClusters", page.set_created_after(since).set_marker(marker).send()).await?;
-        found.extend(page.clusters.unwrap_or_default().into_iter().filter(|c| c.name().is_some_and(|n| n.starts_with(prefix))));
+        found.extend(
+            page.clusters.unwrap_or_default().into_iter().filter(|c| c.name().is_some_and(|n| n.starts_with(prefix))),
+        );
         marker = page.marker;
         if marker.is_none() {
             return Ok(found);
@@ -122,11 +129,12 @@ async fn read(cx: &Cx, summary: &ClusterSummary, with_steps: bool) -> Result<Opt
 }
 
 /// EMR's description as the fields that are compared.
-fn projected(key: String, cluster: &Described, live: &[InstanceGroup], idle: Option<i64>, life: Life) -> Cluster {
+fn projected(key: String, cluster: &Described, found: &[InstanceGroup], idle: Option<i64>, life: Life) -> Cluster {
     let all_tags = tags(cluster);
     let ec2 = cluster.ec2_instance_attributes();
-    let of = |kind: InstanceGroupType| live.iter().find(move |g| g.instance_group_type == Some(kind.clone()));
-    let described = |group: &InstanceGroup| groups::kind(group.instance_type().unwrap_or_default(), groups::is_spot(group));
+    let of = |kind: InstanceGroupType| found.iter().find(move |g| g.instance_group_type == Some(kind.clone()));
+    let described =
+        |group: &InstanceGroup| groups::kind(group.instance_type().unwrap_or_default(), groups::is_spot(group));
     let group_ref = |id: Option<&str>| Ref::id(id.unwrap_or_default());
     let name_of = |role: Option<&str>| role.and_then(|role| role.rsplit('/').next()).unwrap_or_default().to_owned();
     let fixed = Fixed {
@@ -140,14 +148,17 @@ fn projected(key: String, cluster: &Described, live: &[InstanceGroup], idle: Opt
         instance_profile: Ref::id(name_of(ec2.and_then(|e| e.iam_instance_profile()))),
         primary_group: group_ref(ec2.and_then(|e| e.emr_managed_master_security_group())),
         core_group: group_ref(ec2.and_then(|e| e.emr_managed_slave_security_group())),
-        service_group: ec2.and_then(|e| e.service_access_security_group.clone()).filter(|id| !id.is_empty()).map(Ref::id),
+        service_group: ec2
+            .and_then(|e| e.service_access_security_group.clone())
+            .filter(|id| !id.is_empty())
+            .map(Ref::id),
         primary: of(InstanceGroupType::Master).map(described).unwrap_or_default(),
         core: of(InstanceGroupType::Core).map(described),
         auto_scaling_role: cluster.auto_scaling_role().map(|role| name_of(Some(role))).filter(|name| !name.is_empty()),
         scale_down: cluster.scale_down_behavior.as_ref().map(|b| b.as_str().to_owned()).unwrap_or_default(),
         digests: Digests::read(&all_tags),
     };
-    let tasks = live.iter().filter(|g| g.instance_group_type == Some(InstanceGroupType::Task));
+    let tasks = found.iter().filter(|g| g.instance_group_type == Some(InstanceGroupType::Task));
     let tasks = tasks.filter(|g| g.requested_instance_count.unwrap_or_default() > 0);
     let changeable = Changeable {
         core_count: of(InstanceGroupType::Core).and_then(|g| g.requested_instance_count).unwrap_or_default(),
@@ -158,7 +169,7 @@ fn projected(key: String, cluster: &Described, live: &[InstanceGroup], idle: Opt
                 (g.name().unwrap_or_default().to_owned(), words)
             })
             .collect(),
-        group_configurations: live
+        group_configurations: found
             .iter()
             .filter(|g| !g.configurations().is_empty() && g.requested_instance_count != Some(0))
             .map(|g| (g.name().unwrap_or_default().to_owned(), configurations(g.configurations())))
@@ -169,7 +180,14 @@ fn projected(key: String, cluster: &Described, live: &[InstanceGroup], idle: Opt
         step_concurrency: cluster.step_concurrency_level.unwrap_or(1),
         tags: own_tags(&all_tags),
     };
-    Cluster { key, name: cluster.name().unwrap_or_default().to_owned(), fixed, changeable, birth: None, life: Some(life) }
+    Cluster {
+        key,
+        name: cluster.name().unwrap_or_default().to_owned(),
+        fixed,
+        changeable,
+        birth: None,
+        life: Some(life),
+    }
 }
 
 /// Configurations in one canonical form, however AWS cases and orders them.
@@ -227,12 +245,15 @@ fn phase(status: &ClusterStatus) -> Phase {
 fn ending(status: &ClusterStatus) -> String {
     let end = status.timeline.as_ref().and_then(|t| millis(t.end_date_time.as_ref()));
     let end = end.and_then(|ms| Timestamp::from_millisecond(ms).ok());
-    let when = end.map_or_else(|| "at a time EMR does not tell".into(), |at| at.strftime("%Y-%m-%d %H:%M UTC").to_string());
+    let when =
+        end.map_or_else(|| "at a time EMR does not tell".into(), |at| at.strftime("%Y-%m-%d %H:%M UTC").to_string());
     let reason = status.state_change_reason.as_ref();
     let message = reason.and_then(|r| r.message.as_deref()).unwrap_or_default();
     let how = match reason.and_then(|r| r.code.as_ref()) {
         Some(Code::UserRequest) => "on request".to_owned(),
-        Some(Code::AllStepsCompleted) if message.to_lowercase().contains("auto-terminat") => "by its idle policy".to_owned(),
+        Some(Code::AllStepsCompleted) if message.to_lowercase().contains("auto-terminat") => {
+            "by its idle policy".to_owned()
+        }
         Some(Code::AllStepsCompleted) => "after its last step".to_owned(),
         Some(code) => format!("with {}: {message}", code.as_str()),
         None => message.to_owned(),
@@ -241,7 +262,8 @@ fn ending(status: &ClusterStatus) -> String {
 }
 
 fn facts(id: &Id, cluster: &Described, status: &ClusterStatus) -> Value {
-    let at = |at: Option<&DateTime>| millis(at).and_then(|ms| Timestamp::from_millisecond(ms).ok()).map(|at| at.to_string());
+    let at =
+        |at: Option<&DateTime>| millis(at).and_then(|ms| Timestamp::from_millisecond(ms).ok()).map(|at| at.to_string());
     let timeline = status.timeline.as_ref();
     json!({
         "id": id.0,

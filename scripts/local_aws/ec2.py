@@ -1,0 +1,129 @@
+"""Mends to ministack's EC2: groups in use cannot be deleted, and instance types are those of EMR's lists, by zone.
+
+All else passes through to ministack unchanged. It must never know one client from another.
+"""
+
+from fnmatch import fnmatchcase
+from urllib.parse import parse_qs
+
+from . import envelopes
+from .emr import facts
+from .emr.model import Scope
+
+NAMESPACE = "http://ec2.amazonaws.com/doc/2016-11-15/"
+
+
+class Handler:
+    def __init__(self, inner, emr):
+        self._inner, self._emr = inner, emr
+
+    async def __call__(self, method, path, headers, body, query):
+        await self._emr.settle()
+        params = {**query, **parse_qs(body.decode("utf-8", "replace"))} if body else dict(query)
+        own = OPERATIONS.get(first(params, "Action"))
+        answer = own(params, self._emr) if own else None
+        return answer or await self._inner(method, path, headers, body, query)
+
+
+def first(params: dict, key: str) -> str:
+    return (params.get(key) or [""])[0]
+
+
+def listed(params: dict, prefix: str) -> list[str]:
+    found = []
+    while value := first(params, f"{prefix}.{len(found) + 1}"):
+        found.append(value)
+    return found
+
+
+def filters(params: dict) -> dict[str, list[str]]:
+    found, number = {}, 1
+    while name := first(params, f"Filter.{number}.Name"):
+        found[name] = listed(params, f"Filter.{number}.Value")
+        number += 1
+    return found
+
+
+def refuse(code: str, message: str):
+    return envelopes.for_ministack(envelopes.error("ec2", 400, code, message))
+
+
+def answer(operation: str, inner: str):
+    head = '<?xml version="1.0" encoding="UTF-8"?>\n'
+    text = f'{head}<{operation}Response xmlns="{NAMESPACE}"><requestId>local</requestId>{inner}</{operation}Response>'
+    return 200, {"Content-Type": "text/xml"}, text.encode()
+
+
+def delete_security_group(params: dict, emr):
+    """AWS's DependencyViolation, where other groups' rules or a live cluster need the group; else ministack decides."""
+    from ministack.core.responses import get_account_id, get_region
+    from ministack.services import ec2
+
+    group_id = first(params, "GroupId")
+    referring = any(
+        pair.get("GroupId") == group_id
+        for other in ec2._security_groups.values() if other["GroupId"] != group_id
+        for rule in [*other["IpPermissions"], *other["IpPermissionsEgress"]]
+        for pair in rule.get("UserIdGroupPairs", [])
+    )
+    worn = any(
+        group["GroupId"] == group_id
+        for instance in ec2._instances.values() if instance["State"]["Name"] != "terminated"
+        for group in instance.get("SecurityGroups", [])
+    )
+    if referring or worn or emr.using(Scope(get_account_id(), get_region()), group_id):
+        return refuse("DependencyViolation", f"resource {group_id} has a dependent object")
+    return None
+
+
+def describe_instance_type_offerings(params: dict, _emr):
+    from ministack.core.responses import get_region
+
+    region, by = get_region(), first(params, "LocationType") or "region"
+    wanted = filters(params)
+    patterns, places = wanted.get("instance-type", ["*"]), wanted.get("location", ["*"])
+    items = []
+    for name in sorted(facts.instance_types()):
+        zones = facts.zones_with(name, region)
+        for place in zones if by.startswith("availability-zone") else [region] if zones else []:
+            if any(fnmatchcase(name, p) for p in patterns) and any(fnmatchcase(place, p) for p in places):
+                items.append(
+                    f"<item><instanceType>{name}</instanceType><locationType>{by}</locationType>"
+                    f"<location>{place}</location></item>"
+                )
+    return answer("DescribeInstanceTypeOfferings", f"<instanceTypeOfferingSet>{''.join(items)}</instanceTypeOfferingSet>")
+
+
+def describe_instance_types(params: dict, _emr):
+    from ministack.core.responses import get_region
+
+    here = {name: kind for name, kind in facts.instance_types().items() if facts.zones_with(name, get_region())}
+    asked = listed(params, "InstanceType")
+    unknown = [name for name in asked if name not in here]
+    if unknown:
+        return refuse("InvalidInstanceType", f"The following supplied instance types do not exist: [{', '.join(unknown)}]")
+    patterns = filters(params).get("instance-type", ["*"])
+    items = "".join(
+        instance_type(here[name]) for name in asked or sorted(here) if any(fnmatchcase(name, p) for p in patterns)
+    )
+    return answer("DescribeInstanceTypes", f"<instanceTypeSet>{items}</instanceTypeSet>")
+
+
+def instance_type(kind: facts.InstanceType) -> str:
+    threads = 1 if kind.arch == "arm64" else 2
+    cores = max(1, kind.vcpu // threads)
+    return (
+        f"<item><instanceType>{kind.name}</instanceType><currentGeneration>true</currentGeneration>"
+        "<supportedUsageClasses><item>on-demand</item><item>spot</item></supportedUsageClasses>"
+        f"<processorInfo><supportedArchitectures><item>{kind.arch}</item></supportedArchitectures></processorInfo>"
+        f"<vCpuInfo><defaultVCpus>{kind.vcpu}</defaultVCpus><defaultCores>{cores}</defaultCores>"
+        f"<defaultThreadsPerCore>{threads}</defaultThreadsPerCore></vCpuInfo>"
+        f"<memoryInfo><sizeInMiB>{int(kind.memory_gib * 1024)}</sizeInMiB></memoryInfo></item>"
+    )
+
+
+OPERATIONS = {
+    "DeleteSecurityGroup": delete_security_group,
+    "DescribeInstanceTypeOfferings": describe_instance_type_offerings,
+    "DescribeInstanceTypes": describe_instance_types,
+}

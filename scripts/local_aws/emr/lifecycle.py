@@ -1,0 +1,233 @@
+"""How clusters live, on the simulated clock: STARTING, BOOTSTRAPPING, RUNNING or WAITING, TERMINATING, ended ("our model").
+
+Each change happens at the moment it was due, however late it is noticed, so that a clock that leaps leaves the history of one
+that walked. Everything here runs under one lock, on one loop. It must never sleep while it holds the lock.
+"""
+
+import asyncio
+import logging
+from functools import partial
+
+from . import bootstrap, checks, network
+from .model import USABLE, Cluster, Group, Reason, Scope, Step
+from .steps import Outcome, Runner
+
+# Simulated seconds. EMR itself takes 4-10 minutes to be ready and 1-5 to end.
+CHECKING = 30
+STARTING = 180
+BOOTSTRAP_ACTION = 60
+RESIZING = 60
+TERMINATING = 60
+
+TICK = 0.1  # real seconds between two looks at the clock
+UNDERWAY = ("STARTING", "BOOTSTRAPPING", "TERMINATING")
+NORMAL_ENDS = ("USER_REQUEST", "ALL_STEPS_COMPLETED")
+log = logging.getLogger("local_aws.emr")
+
+
+class Lifecycle:
+    def __init__(self, clock, runner: Runner, endpoint: str, permitted_ports):
+        self.clock, self.runner, self.endpoint, self.permitted_ports = clock, runner, endpoint, permitted_ports
+        self.clusters: dict[Scope, dict[str, Cluster]] = {}
+        self.lock = asyncio.Lock()
+        self._ticker: asyncio.Task | None = None
+
+    def start(self) -> None:
+        self._ticker = asyncio.create_task(self._tick())
+
+    async def stop(self) -> None:
+        if self._ticker:
+            self._ticker.cancel()
+        await self.runner.stop()
+
+    async def _tick(self) -> None:
+        while True:
+            await asyncio.sleep(TICK)
+            try:
+                await self.settle()
+                self.clock.hurry(self._underway())
+            except Exception:
+                log.exception("a cluster could not be moved on")
+
+    async def settle(self) -> None:
+        """Does all that has come due. Takes the lock."""
+        if any(c.alive for of in self.clusters.values() for c in of.values()):
+            async with self.lock:
+                await self.settle_locked()
+
+    def _underway(self) -> bool:
+        """Whether any cluster moves by time alone."""
+        return any(c.state in UNDERWAY for of in self.clusters.values() for c in of.values())
+
+    async def settle_locked(self) -> None:
+        from ministack.core.responses import request_scope
+
+        for scope, of in list(self.clusters.items()):
+            with request_scope(*scope):
+                for c in [c for c in of.values() if c.alive]:
+                    await self._move(c)
+
+    async def _move(self, c: Cluster) -> None:
+        while (due := self._next(c)) and due[0] <= self.clock.now():
+            at, act = due
+            await act(c, at)
+        if c.state in USABLE:
+            self._start_steps(c)
+
+    def _next(self, c: Cluster):
+        """When something is next due for the cluster, and what; None if only an event can move it."""
+        if c.state == "STARTING":
+            return (c.created + STARTING, self._begin_bootstrap) if c.launched else (c.created + CHECKING, self._check)
+        if c.state == "BOOTSTRAPPING":
+            return c.entered + BOOTSTRAP_ACTION, self._bootstrap
+        if c.state == "TERMINATING":
+            return None if c.running() else (c.entered + TERMINATING, self._end)
+        if c.state not in USABLE:
+            return None
+        return min([*self._resizes(c), *self._idle_end(c)], key=lambda due: due[0], default=None)
+
+    # --- start
+
+    async def _check(self, c: Cluster, at: float) -> None:
+        problem = checks.problem(c, self.permitted_ports(c.scope))
+        if problem:
+            self.terminate(c, at, Reason("VALIDATION_ERROR", problem))
+            return
+        if not c.primary_group:
+            c.primary_group, c.core_group = network.managed_groups(network.subnet(c.subnet)["VpcId"], c.id)
+        network.open_between(c.primary_group, c.core_group)
+        for group in c.groups:
+            network.launch(c, group, group.requested, at)
+        c.launched = True
+
+    async def _begin_bootstrap(self, c: Cluster, at: float) -> None:
+        self._enter(c, "BOOTSTRAPPING", at, Reason(None, "Running bootstrap actions"))
+        for part in (*c.groups, *c.instances):
+            part.state = "BOOTSTRAPPING"
+
+    async def _bootstrap(self, c: Cluster, at: float) -> None:
+        """One action, or none: the software takes as long."""
+        if c.bootstrapped < len(c.bootstrap):
+            failure = await bootstrap.perform(c, c.bootstrapped, self.endpoint)
+            c.bootstrapped += 1
+            if failure:
+                self.terminate(c, at, Reason("BOOTSTRAP_FAILURE", failure))
+                return
+        if c.bootstrapped < len(c.bootstrap):
+            c.entered = at
+            return
+        c.ready = at
+        for part in (*c.groups, *c.instances):
+            part.state, part.ready = "RUNNING", at
+        self.rest(c, at, "Cluster ready to run steps.")
+
+    # --- life
+
+    def rest(self, c: Cluster, at: float, waiting: str) -> None:
+        """Whichever state fits the steps there are."""
+        if c.pending() or c.running():
+            if c.state != "RUNNING":
+                self._enter(c, "RUNNING", at, Reason(None, "Running step"))
+            c.idle_since = None
+        elif c.keep_alive or c.protected:
+            self._enter(c, "WAITING", at, Reason(None, waiting))
+            c.idle_since = at
+        else:
+            self.terminate(c, at, Reason("ALL_STEPS_COMPLETED", "Steps completed"))
+
+    def _start_steps(self, c: Cluster) -> None:
+        free = c.step_concurrency - len(c.running())
+        for step in c.pending()[:max(free, 0)]:
+            step.state, step.started = "RUNNING", self.clock.now()
+            self.rest(c, step.started, "")
+            self.runner.start(c, step, self._step_ended)
+
+    async def _step_ended(self, c: Cluster, step: Step, outcome: Outcome) -> None:
+        async with self.lock:
+            now = self.clock.now()
+            step.ended = now
+            if step.state == "CANCEL_PENDING" or c.state not in USABLE:
+                step.state, step.reason = "CANCELLED", Reason(None, "Job terminated")
+            elif outcome.ok:
+                step.state = "COMPLETED"
+            else:
+                step.state, step.failure = "FAILED", outcome.failure
+            if c.state in USABLE:
+                self._after(c, step, now)
+            await self.settle_locked()
+
+    def _after(self, c: Cluster, step: Step, now: float) -> None:
+        """What a step's end means for its cluster, by its ActionOnFailure."""
+        words = {"COMPLETED": "completed", "FAILED": "failed"}.get(step.state, "cancelled")
+        if step.state == "FAILED" and step.on_failure == "TERMINATE_CLUSTER":
+            self.terminate(c, now, Reason("STEP_FAILURE", "Shut down as step failed"))
+            return
+        if step.state == "FAILED" and step.on_failure == "CANCEL_AND_WAIT":
+            self.cancel_pending(c, now)
+        self.rest(c, now, f"Cluster ready after last step {words}.")
+
+    def cancel_pending(self, c: Cluster, now: float) -> None:
+        for step in c.pending():
+            step.state, step.ended = "CANCELLED", now
+
+    def cancel(self, c: Cluster, step: Step) -> None:
+        """Cancels one step: at once if it waits, when its process is gone if it runs."""
+        if step.state == "PENDING":
+            step.state, step.ended = "CANCELLED", self.clock.now()
+            if c.state in USABLE and not c.pending() and not c.running():
+                self.rest(c, step.ended, "Cluster ready after last step cancelled.")
+        else:
+            step.state = "CANCEL_PENDING"
+            self.runner.kill(step)
+
+    def _resizes(self, c: Cluster):
+        """When each group that changes is done with it."""
+        for group in c.groups:
+            if group.changed_at is not None:
+                yield group.changed_at, partial(self._fit, group=group)
+
+    def resize(self, group: Group, state: str, now: float) -> None:
+        """A group begins to change; `_resizes` ends it."""
+        group.state, group.changed_at = state, now + RESIZING
+
+    async def _fit(self, c: Cluster, at: float, group: Group) -> None:
+        """Brings a group to the number of instances that it should have."""
+        living = [i for i in c.instances if i.group_id == group.id and i.state != "TERMINATED"]
+        if len(living) < group.requested:
+            network.launch(c, group, group.requested - len(living), at)
+            for fresh in c.instances:
+                if fresh.group_id == group.id and fresh.state == "PROVISIONING":
+                    fresh.state, fresh.ready = "RUNNING", at
+        network.terminate(living[group.requested:], at)
+        group.state, group.changed_at, group.ready = "RUNNING", None, group.ready or at
+
+    def _idle_end(self, c: Cluster):
+        """When the idle policy ends the cluster, if it idles under one."""
+        if c.idle_timeout and c.idle_since is not None and not c.protected:
+            yield c.idle_since + c.idle_timeout, self._end_idle
+
+    async def _end_idle(self, c: Cluster, at: float) -> None:
+        words = f"Cluster was idle for {c.idle_timeout} seconds, which its auto-termination policy allows at most"
+        self.terminate(c, at, Reason("ALL_STEPS_COMPLETED", words))
+
+    # --- end
+
+    def terminate(self, c: Cluster, at: float, why: Reason) -> None:
+        """Begins the end: steps that wait are cancelled, those that run are killed."""
+        self._enter(c, "TERMINATING", at, why)
+        self.cancel_pending(c, at)
+        for step in c.running():
+            self.runner.kill(step)
+        for group in c.groups:
+            group.state, group.changed_at = "SHUTTING_DOWN", None
+
+    async def _end(self, c: Cluster, at: float) -> None:
+        self._enter(c, "TERMINATED" if c.reason.code in NORMAL_ENDS else "TERMINATED_WITH_ERRORS", at, c.reason)
+        c.ended = at
+        network.terminate([i for i in c.instances if i.state != "TERMINATED"], at)
+        for group in c.groups:
+            group.state, group.ended, group.reason = "TERMINATED", at, Reason("CLUSTER_TERMINATED", "Job flow terminated")
+
+    def _enter(self, c: Cluster, state: str, at: float, why: Reason) -> None:
+        log.info("%s %s -> %s %s", c.id, c.state, state, why.message or "")
+        c.state, c.entered, c.reason = state, at, why

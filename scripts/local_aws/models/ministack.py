@@ -1,0 +1,66 @@
+"""ministack as the model: its services as they are, but for EMR, which is ours, and a few mends to EC2, IAM and S3.
+
+Signatures are verified and policies evaluated. It must never keep state on disk, nor reach Docker or the network.
+"""
+
+import asyncio
+import logging
+import os
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+ENVIRONMENT = {
+    "AUTH": "true",
+    "AWS_ACCESS_KEY_ID": "test",
+    "AWS_SECRET_ACCESS_KEY": "test",
+    "MINISTACK_REGION": "eu-west-1",
+    "PERSIST_STATE": "0",
+    "IOT_MTLS_ENABLED": "0",
+    "SFTP_ENABLED": "0",
+    "DOCKER_HOST": "unix:///nonexistent",
+    "LOG_LEVEL": "WARNING",
+}
+
+
+class Ministack:
+    def __init__(self, account: str, endpoint: str, clock, cache: Path | None):
+        # ministack reads its settings from the environment while it is imported, hence the imports below.
+        os.environ.pop("AWS_SESSION_TOKEN", None)
+        os.environ.update(ENVIRONMENT, MINISTACK_ACCOUNT_ID=account, GATEWAY_PORT=endpoint.rpartition(":")[2])
+        logging.getLogger().setLevel(logging.WARNING)
+        logging.getLogger("local_aws").setLevel(logging.INFO)
+
+        import ministack.app as ministack
+
+        from .. import ec2, iam, s3
+        from ..emr.api import Emr
+
+        self._ministack = ministack
+        self._emr = Emr(clock, endpoint, cache)
+        loopback_is_secure(ministack)
+        handlers = ministack.SERVICE_HANDLERS
+        handlers["elasticmapreduce"] = self._emr.handle
+        handlers["ec2"] = ec2.Handler(handlers["ec2"], self._emr)
+        handlers["iam"] = iam.Handler(handlers["iam"])
+        handlers["s3"] = s3.Handler(handlers["s3"])
+        iam.register()
+        self.app = ministack.app
+        self.settle = self._emr.settle
+
+    async def start(self) -> None:
+        # What ministack's own start does that matters here; the rest looks for Docker, scripts and saved state.
+        loop = asyncio.get_running_loop()
+        self._ministack._MAIN_LOOP = loop
+        loop.set_default_executor(ThreadPoolExecutor(max_workers=32, thread_name_prefix="model"))
+        for service in ("s3", "iam", "sts", "ec2"):
+            self._ministack._get_module(service)
+        self._emr.start()
+
+    async def stop(self) -> None:
+        await self._emr.stop()
+
+
+def loopback_is_secure(ministack) -> None:
+    """A TLS-only policy must let a plain-HTTP client in: nothing leaves this machine."""
+    pin = ministack.pin_request_origin
+    ministack.pin_request_origin = lambda address, _secure: pin(address, True)
