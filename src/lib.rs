@@ -1,3 +1,43 @@
+//! A stack (YAML) means a set of resources; what lives in AWS is another set of the same type; their difference
+//! is a plan; an approved plan is walked concurrently and tells what happens as events. Everything else is a
+//! door in front of that.
+//!
+//! # The way of one `up`
+//!
+//! ```text
+//! stacks/demo.yaml --stack--> Stack         AWS --cloud--> Surroundings, --resources--> [Live]
+//! Stack + scripts + Surroundings --blueprint--> [desired]
+//! desired x live --plan--> Plan --policy--> Approved, shown and consented to
+//! lease; list and plan again; the same? --engine--> Event* --ui--> text or JSON lines --> exit code
+//! ```
+//!
+//! # The rooms, lowest first; imports run downwards only (`tests/architecture.rs`)
+//!
+//! | room | what it is | what it never does |
+//! |---|---|---|
+//! | [`residency`] | `EuRegion`: where things may live | hold a region outside the EU |
+//! | [`text`] | words for numbers | know what is counted |
+//! | [`cloud`] | SDK clients of one region, errors, clock, marks, objects, steps | call a host outside its fence |
+//! | [`resource`] | the vocabulary: `Resource`, `Address`, `Field`, `Need`, `Live`, `Cx` | know a kind |
+//! | [`resources`] | the kinds, and doing a thing once | let one kind know another |
+//! | [`stack`] | what a person writes, its errors and findings | reach the network |
+//! | [`script`], [`weights`], [`python`] | what nodes run: texts, weights, packages, and the installer | decide what a stack means |
+//! | [`blueprint`] | stack + materials + surroundings -> the resources it means | await |
+//! | [`plan`] | desired x existing -> steps | await, or know a kind |
+//! | [`policy`] | plan x limits -> approved or refused | await |
+//! | [`lease`], [`event`] | one writer a stack; all that can happen | need an unlock; print |
+//! | [`engine`] | an approved plan -> a concurrent walk | decide, retry, print |
+//! | [`job`], [`sync`], [`local`] | steps followed, files sent, the embedded AWS | hold the lease while waiting |
+//! | [`ui`] | facts -> text, JSON, progress | ask AWS |
+//! | [`cli`] | one file a command | decide about AWS |
+//!
+//! # What holds everywhere
+//!
+//! There is no state file: AWS is the truth, by deterministic names and marks written in the create call itself.
+//! Only `list` makes a [`resource::Live`], so nothing unmarked can be changed. Only [`policy::check`] makes an
+//! [`policy::Approved`], so nothing unapproved can run. An interrupted command is run again: that is the whole
+//! recovery story.
+
 pub mod blueprint;
 pub mod cli;
 pub mod cloud;

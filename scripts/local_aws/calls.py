@@ -11,13 +11,15 @@ class Calls:
         self._log: deque[dict] = deque(maxlen=KEPT)
         self._last = 0
 
-    def add(self, call, status: int, error: str | None, started: float) -> None:
+    def add(self, call, path: str, request: str, status: int, error: str | None, started: float) -> None:
         self._last += 1
         self._log.append({
             "n": self._last,
             "at": round(time.time(), 3),
             "service": call.service,
             "operation": call.operation,
+            "path": path,  # of S3: bucket and key
+            "request": request,  # a fingerprint of all that was asked
             "region": call.region,
             "status": status,
             "error": error,

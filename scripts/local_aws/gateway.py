@@ -4,6 +4,7 @@ It must never alter a request or a reply that no fault names.
 """
 
 import asyncio
+import hashlib
 import json
 import socket
 import struct
@@ -31,19 +32,21 @@ class Gateway:
             return
         started = time.perf_counter()
         headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
-        form = None
-        if headers.get("content-type", "").startswith(FORM):
-            form = await read(receive)
-            receive = replay(form, receive)
+        form, body = None, b""
+        if headers.get("content-type", "").startswith(FORM) or "x-amz-target" in headers:
+            body = await read(receive)
+            receive = replay(body, receive)
+            form = None if "x-amz-target" in headers else body
         query = scope["query_string"].decode("latin-1")
         call = operations.identify(scope["method"], scope["path"], query, headers, form)
+        request = fingerprint(scope["method"], scope["path"], query, body)
         reply = Reply(send)
         rule = self.faults.match(call)
         if rule is None:
             await self.model(scope, receive, reply)
         else:
             await self.fail(rule, call, scope, receive, reply)
-        self.calls.add(call, reply.status, reply.error(), started)
+        self.calls.add(call, scope["path"], request, reply.status, reply.error(), started)
 
     async def fail(self, rule, call, scope, receive, reply):
         if rule.when == "after":
@@ -103,6 +106,11 @@ class Reply:
         self._held, self._kept = None, b""
         await self({"type": "http.response.start", "status": status, "headers": headers})
         await self({"type": "http.response.body", "body": body})
+
+
+def fingerprint(method: str, path: str, query: str, body: bytes) -> str:
+    """Tells requests apart, and the same one asked twice. An object's body takes no part: it is streamed."""
+    return hashlib.sha256("\n".join((method, path, query, "")).encode() + body).hexdigest()[:16]
 
 
 async def read(receive) -> bytes:
