@@ -3,13 +3,14 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use futures::future::BoxFuture;
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 use tokio::sync::mpsc::UnboundedSender;
+use tokio::sync::watch;
 
 use crate::cloud::clock::Clock;
 use crate::cloud::error::CloudError;
@@ -280,7 +281,7 @@ pub struct Cx {
     pub owner: String,
     pub clock: Clock,
     pub cancel: Cancel,
-    ids: Mutex<BTreeMap<Address, Id>>,
+    ids: watch::Sender<BTreeMap<Address, Id>>,
     progress: UnboundedSender<Progress>,
 }
 
@@ -293,7 +294,7 @@ impl Cx {
         cancel: Cancel,
         progress: UnboundedSender<Progress>,
     ) -> Self {
-        Self { cloud, stack: stack.into(), owner: owner.into(), clock, cancel, ids: Mutex::default(), progress }
+        Self { cloud, stack: stack.into(), owner: owner.into(), clock, cancel, ids: watch::Sender::default(), progress }
     }
 
     /// The mark that everything of this stack is born with.
@@ -303,20 +304,23 @@ impl Cx {
 
     /// Remembers an id found or made.
     pub fn learn(&self, address: Address, id: Id) {
-        self.ids.lock().unwrap_or_else(std::sync::PoisonError::into_inner).insert(address, id);
+        self.ids.send_modify(|ids| drop(ids.insert(address, id)));
+    }
+
+    /// Returns when this thing has been found or made; never if it never is.
+    pub async fn made(&self, address: &Address) {
+        // The sender is ours, so it cannot be gone.
+        let _ = self.ids.subscribe().wait_for(|ids| ids.contains_key(address)).await;
     }
 
     /// The id behind a reference; absent while the thing it names is not made.
     pub fn id_of(&self, reference: &Ref) -> Result<String, CloudError> {
         match reference {
             Ref::Theirs(id) => Ok(id.0.clone()),
-            Ref::Ours(address) => self
-                .ids
-                .lock()
-                .unwrap_or_else(std::sync::PoisonError::into_inner)
-                .get(address)
-                .map(|id| id.0.clone())
-                .ok_or_else(|| CloudError::absent(format!("`{address}` does not exist yet"))),
+            Ref::Ours(address) => {
+                let id = self.ids.borrow().get(address).map(|id| id.0.clone());
+                id.ok_or_else(|| CloudError::absent(format!("`{address}` does not exist yet")))
+            }
         }
     }
 

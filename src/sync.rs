@@ -13,7 +13,7 @@ use crate::cloud::error::CloudError;
 use crate::cloud::mark::{fingerprint, sha256_hex};
 use crate::cloud::objects::If;
 use crate::event::Event;
-use crate::resource::Cx;
+use crate::resource::{Address, Cx};
 use crate::stack::Upload;
 
 const AT_ONCE: usize = 16;
@@ -38,6 +38,9 @@ pub struct Batch {
     missing: Vec<File>,
     #[serde(skip)]
     manifest: Manifest,
+    /// The bucket as a resource, if it is one of ours.
+    #[serde(skip)]
+    pub bucket_address: Option<Address>,
     #[serde(skip)]
     bucket: String,
 }
@@ -92,7 +95,7 @@ fn walk(from: &Path) -> Result<Vec<(PathBuf, String, u64)>, CloudError> {
 }
 
 /// Counts and compares one declared upload. Reads files, sends nothing.
-pub async fn survey(cx: &Cx, home: &str, bucket: &str, upload: &Upload) -> Result<Batch, CloudError> {
+pub async fn survey(cx: &Cx, home: &str, bucket: &str, bucket_address: Option<Address>, upload: &Upload) -> Result<Batch, CloudError> {
     let to = format!("s3://{bucket}/{}", upload.to.prefix);
     if !upload.from.exists() {
         let warning = format!("{} does not exist: nothing will be sent to {to}", upload.from.display());
@@ -105,6 +108,7 @@ pub async fn survey(cx: &Cx, home: &str, bucket: &str, upload: &Upload) -> Resul
             warning: Some(warning),
             missing: vec![],
             manifest: Manifest::new(),
+            bucket_address,
             bucket: bucket.into(),
         });
     }
@@ -143,6 +147,7 @@ pub async fn survey(cx: &Cx, home: &str, bucket: &str, upload: &Upload) -> Resul
         warning: None,
         missing,
         manifest,
+        bucket_address,
         bucket: bucket.into(),
     })
 }

@@ -4,17 +4,20 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::watch;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::session::{Session, World, heed_signals};
 use super::{DONE, Ended, FAILED, Failure, HELD, INTERRUPTED};
+use crate::cloud::error::{Class, CloudError};
 use crate::engine::{self, Outcome};
 use crate::event::{Event, Summary};
 use crate::lease::{Holder, Lease, LeaseError};
 use crate::plan::{self, Action, Plan};
 use crate::policy::{self, Approved};
-use crate::resource::{Live, Phase, Progress, Resource};
+use crate::resource::{Address, Live, Phase, Progress, Resource};
 use crate::resources::{self, stays_on_down};
+use crate::stack::Bucket;
 use crate::sync::{self, Batch};
 use crate::ui::events::Renderer;
 use crate::ui::plan::Shown;
@@ -67,7 +70,6 @@ pub(super) struct Consent {
 /// One change of a stack, from the look at it to the last word about it.
 pub(super) async fn change(mut session: Session, aim: Aim, consent: &Consent) -> Ended {
     let ui = session.ui;
-    heed_signals(ui, session.stop.clone());
     let world = session.observe().await?;
     let home = blueprint::home_name(&session.stack, &world.around.account);
     let plan = aim.plan(&world)?;
@@ -83,6 +85,8 @@ pub(super) async fn change(mut session: Session, aim: Aim, consent: &Consent) ->
         return stage.end(&session, &Outcome::default(), &approved, None).await;
     }
     consented(ui, aim, consent)?;
+    // Until here nothing was done, and Ctrl-C just ends it.
+    heed_signals(ui, session.stop.clone());
 
     if aim == Aim::Up {
         make_home(&session, &approved, &stage.events).await?;
@@ -99,11 +103,15 @@ pub(super) async fn change(mut session: Session, aim: Aim, consent: &Consent) ->
     };
 
     let (approved, last) = without_home(approved, aim, &session)?;
-    let walk = engine::apply(&approved, &session.cx, &stage.events);
-    let upload = send(&session, &home, uploads, &stage.events);
-    let (mut outcome, sent) = futures::join!(walk, upload);
+    let (walked, walking) = watch::channel(false);
+    let walk = async {
+        let outcome = engine::apply(&approved, &session.cx, &stage.events).await;
+        walked.send_replace(true);
+        outcome
+    };
+    let (mut outcome, sent) = futures::join!(walk, send(&session, &home, uploads, walking, &stage.events));
     if let Err(error) = sent {
-        outcome.interrupted |= error.class == crate::cloud::error::Class::Interrupted;
+        outcome.interrupted |= error.class == Class::Interrupted;
         outcome.failed.extend((!outcome.interrupted).then(|| format!("uploads: {error}")));
     }
     // Home holds the lease: it goes when the lease is given back, and only if all else is gone.
@@ -166,7 +174,9 @@ pub(super) async fn surveys(session: &Session, world: &World) -> Result<Vec<Batc
     let mut batches = Vec::new();
     for upload in &session.stack.uploads {
         if let Some(bucket) = session.stack.bucket_name(&upload.to.bucket, &world.around.account) {
-            batches.push(sync::survey(&session.cx, &home, &bucket, upload).await?);
+            let ours = matches!(session.stack.buckets.get(&upload.to.bucket), Some(Bucket::Ours(_)));
+            let address = ours.then(|| Address::new("bucket", &upload.to.bucket));
+            batches.push(sync::survey(&session.cx, &home, &bucket, address, upload).await?);
         }
     }
     Ok(batches)
@@ -254,13 +264,23 @@ fn without_home(approved: Approved, aim: Aim, session: &Session) -> Result<(Appr
     Ok((check(first)?, Some(check(last)?)))
 }
 
+/// Sends each upload as soon as its bucket is there, while the rest is being made.
 async fn send(
     session: &Session,
     home: &str,
     uploads: Vec<Batch>,
+    mut walking: watch::Receiver<bool>,
     events: &UnboundedSender<Event>,
-) -> Result<(), crate::cloud::error::CloudError> {
+) -> Result<(), CloudError> {
     for batch in uploads.into_iter().filter(|batch| batch.send > 0) {
+        if let Some(bucket) = &batch.bucket_address {
+            tokio::select! {
+                biased;
+                () = session.cx.made(bucket) => {}
+                // Its failure is told by the walk.
+                _ = walking.wait_for(|over| *over) => continue,
+            }
+        }
         sync::send(&session.cx, home, batch, events).await?;
     }
     Ok(())

@@ -6,17 +6,19 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::future::{BoxFuture, try_join_all};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::sync::watch;
 
 use super::{Failure, Global};
 use crate::blueprint::{self, Materials};
 use crate::cloud::clock::Clock;
+use crate::cloud::error::CloudError;
 use crate::cloud::http::{Contacts, Http};
-use crate::cloud::surroundings::{self, Network, Surroundings, Wish};
+use crate::cloud::surroundings::{self, Surroundings, Wish};
 use crate::cloud::{Cancel, Cloud, Endpoint};
 use crate::resource::{Cx, Live, Phase, Progress, Resource};
-use crate::stack::{self, JobWork, Loaded, Severity, Stack, Weights};
+use crate::stack::{self, JobWork, Loaded, NodesRole, Severity, Stack, Weights};
 use crate::ui::{RED, Ui, YELLOW, snippet};
 use crate::{local, python, resources};
 
@@ -117,7 +119,8 @@ impl Session {
 
     /// Reads everything there is of the stack, and works out everything there should be.
     pub(super) async fn observe(&self) -> Result<World, Failure> {
-        let (account, live) = futures::try_join!(self.cx.cloud.account(), resources::list_all(&self.cx))?;
+        let (account, live, ()) =
+            futures::try_join!(self.cx.cloud.account(), resources::list_all(&self.cx), check_existing(&self.cx.cloud, &self.stack))?;
         if let Some(said) = self.stack.account.as_deref().filter(|said| *said != account) {
             return Err(Failure::refused(format!(
                 "these credentials are of account {account}, and the stack says {said}"
@@ -126,7 +129,10 @@ impl Session {
         let network = match &self.stack.cluster {
             Some(cluster) => {
                 let types: BTreeSet<String> = cluster.groups().map(|(_, group)| group.instance_type.clone()).collect();
-                let wish = Wish { subnet: cluster.subnet.clone(), types, present: present(&live) };
+                let subnet = cluster.subnet.clone().or_else(|| known(&live, "cluster", "subnet"));
+                // Where the groups are somebody else's, nothing of ours is made in the network itself.
+                let vpc = if self.stack.security_groups.is_some() { Some(String::new()) } else { known(&live, "security_group", "vpc") };
+                let wish = Wish { subnet, vpc, types };
                 Some(surroundings::network(&self.cx.cloud, &wish).await?)
             }
             None => None,
@@ -142,16 +148,39 @@ impl Session {
     }
 }
 
-/// The network that the stack's cluster and groups are in already.
-fn present(live: &[Live]) -> Option<Network> {
-    let field = |kind: &str, name: &str| {
-        let of =
-            |live: &&Live| live.resource.address().kind == kind && !matches!(live.resource.phase(), Phase::Ended(_));
-        let fields = live.iter().find(of)?.resource.fields();
-        let value = fields.into_iter().find(|field| field.name == name)?.value;
-        value.as_str().map(str::to_owned)
+/// A field of what is there, for inputs that follow it.
+fn known(live: &[Live], kind: &str, name: &str) -> Option<String> {
+    let of = |live: &&Live| {
+        live.resource.address().kind == kind && !matches!(live.resource.phase(), Phase::Ending | Phase::Ended(_))
     };
-    Some(Network { vpc: field("security_group", "vpc")?, subnet: field("cluster", "subnet")? })
+    let field = live.iter().find(of)?.resource.fields().into_iter().find(|field| field.name == name)?;
+    field.value.as_str().map(str::to_owned)
+}
+
+/// Looks at everything that the stack names as somebody else's.
+async fn check_existing(cloud: &Cloud, stack: &Stack) -> Result<(), CloudError> {
+    let mut checks: Vec<BoxFuture<'_, Result<(), CloudError>>> = Vec::new();
+    for bucket in stack.buckets.values() {
+        if let stack::Bucket::Existing(existing) = bucket {
+            checks.push(Box::pin(cloud.check_bucket(existing.name())));
+        }
+    }
+    let nodes = match &stack.roles.nodes {
+        NodesRole::Existing(existing) => Some(existing),
+        NodesRole::Ours(_) => None,
+    };
+    for role in nodes.into_iter().chain(&stack.roles.service) {
+        checks.push(Box::pin(cloud.check_role(role.name())));
+    }
+    if let Some(profile) = &stack.instance_profile {
+        checks.push(Box::pin(cloud.check_instance_profile(profile.name())));
+    }
+    if let Some(groups) = &stack.security_groups {
+        for group in [&groups.primary, &groups.core].into_iter().chain(&groups.service) {
+            checks.push(Box::pin(cloud.check_security_group(group.name())));
+        }
+    }
+    try_join_all(checks).await.map(drop)
 }
 
 /// Where the calls go, said aloud if it is not AWS.

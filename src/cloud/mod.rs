@@ -3,6 +3,7 @@
 
 pub mod clock;
 pub mod error;
+pub mod existing;
 pub mod http;
 pub mod mark;
 pub mod objects;

@@ -29,12 +29,12 @@ pub struct Network {
 /// What a cluster asks of its network.
 #[derive(Clone, Debug, Default)]
 pub struct Wish {
-    /// The subnet the stack names.
+    /// The subnet the stack names, or else that of a cluster that is there.
     pub subnet: Option<String>,
+    /// The network that the stack's own groups are in.
+    pub vpc: Option<String>,
     /// Instance types that its zone must offer.
     pub types: BTreeSet<String>,
-    /// The network of a cluster that is there already.
-    pub present: Option<Network>,
 }
 
 impl Surroundings {
@@ -45,12 +45,10 @@ impl Surroundings {
     }
 }
 
-/// Finds the network a cluster would be in.
+/// Finds the network a cluster would be in; makes no call where it is known already.
 pub async fn network(cloud: &Cloud, wish: &Wish) -> Result<Network, CloudError> {
-    match (&wish.subnet, &wish.present) {
-        (None, Some(present)) => return Ok(present.clone()),
-        (Some(subnet), Some(present)) if *subnet == present.subnet => return Ok(present.clone()),
-        _ => {}
+    if let (Some(subnet), Some(vpc)) = (&wish.subnet, &wish.vpc) {
+        return Ok(Network { vpc: vpc.clone(), subnet: subnet.clone() });
     }
     let describe = cloud.ec2.describe_subnets();
     let describe = match &wish.subnet {
