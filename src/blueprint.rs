@@ -4,7 +4,7 @@
 mod cluster;
 pub mod policies;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -12,13 +12,15 @@ use crate::cloud::surroundings::Surroundings;
 use crate::resource::{Id, Ref, Resource};
 use crate::resources::bucket::{Bucket, Settings};
 use crate::resources::instance_profile::InstanceProfile;
-use crate::resources::object::{Body, Object};
+use crate::resources::object::{Beside, Body, Object};
 use crate::resources::role::Role;
 use crate::resources::security_group::SecurityGroup;
 use crate::resources::{HOME, role_path};
 use crate::script::{self, ScriptError};
-use crate::stack::{self, Encryption, NodesRole, Place, Stack, Weights};
+use crate::stack::facts::instance_type;
+use crate::stack::{self, BootstrapWork, Encryption, NodesRole, PackagesFrom, Place, Stack, Weights};
 use crate::weights;
+use crate::wheels::{Request, Target, Wheels, WheelsError};
 
 /// The files a stack needs, read and rendered: what is left to know before the blueprint.
 #[derive(Debug, Default)]
@@ -29,6 +31,8 @@ pub struct Materials {
     pub jobs: BTreeMap<String, String>,
     /// Each source of weights that a job names, with its hash if the file is on this machine.
     pub weights: BTreeMap<&'static str, (Body, Option<String>)>,
+    /// The wheels of each bootstrap action that takes its packages from S3, by name.
+    pub wheels: BTreeMap<String, Wheels>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -40,11 +44,20 @@ pub enum MaterialError {
 }
 
 impl Materials {
-    /// Reads and renders; `folder` is the stack's, whose `templates/` come before ours.
-    pub fn gather(stack: &Stack, folder: &Path, cache: &Path) -> Result<Self, MaterialError> {
-        let mut materials = Self::default();
+    /// Reads and renders; `folder` is the stack's, whose `templates/` come before ours. `wheels` answer
+    /// [`requests`], and `home` is the name of the bucket where nodes find them.
+    pub fn gather(
+        stack: &Stack,
+        folder: &Path,
+        cache: &Path,
+        home: &str,
+        wheels: BTreeMap<String, Wheels>,
+    ) -> Result<Self, MaterialError> {
+        let mut materials = Self { wheels, ..Self::default() };
         for action in &stack.bootstrap {
-            materials.bootstrap.insert(action.name.clone(), script::bootstrap(stack, action, folder, None)?);
+            let staged = materials.wheels.get(&action.name).map(|wheels| wheels.staged(stack.region, home));
+            let text = script::bootstrap(stack, action, folder, staged.as_ref())?;
+            materials.bootstrap.insert(action.name.clone(), text);
         }
         for (key, job) in &stack.jobs {
             materials.jobs.insert(key.clone(), script::job(stack, key, job, folder)?);
@@ -55,6 +68,36 @@ impl Materials {
         }
         Ok(materials)
     }
+}
+
+/// The wheels that bootstrap actions ask for, by the action's name.
+pub fn requests(stack: &Stack) -> Result<BTreeMap<String, Request>, WheelsError> {
+    let mut requests = BTreeMap::new();
+    for action in &stack.bootstrap {
+        if let BootstrapWork::Template { packages, from: PackagesFrom::S3, .. } = &action.work {
+            let packages = script::installed(stack, packages);
+            let packages = packages.map(|(name, version)| (name.clone(), version.clone())).collect();
+            let request = Request { action: plain(&action.name), packages, target: target(stack, &action.name)? };
+            requests.insert(action.name.clone(), request);
+        }
+    }
+    Ok(requests)
+}
+
+/// What the nodes run: every group the same, for a bootstrap action is one for all.
+fn target(stack: &Stack, action: &str) -> Result<Target, WheelsError> {
+    let unknown = |what| WheelsError::Unknown { action: action.to_owned(), what };
+    let cluster = stack.cluster.as_ref().ok_or_else(|| unknown("Python"))?;
+    let arch = |(_, group): (&str, &stack::Group)| Some(instance_type(&group.instance_type)?.arch);
+    let found: BTreeSet<&'static str> = cluster.groups().filter_map(arch).collect();
+    if found.len() > 1 {
+        return Err(WheelsError::Mixed { action: action.to_owned(), found: found.into_iter().collect() });
+    }
+    Ok(Target {
+        python: stack.python().ok_or_else(|| unknown("Python"))?,
+        arch: found.first().ok_or_else(|| unknown("processor"))?,
+        glibc: cluster.release.glibc().ok_or_else(|| unknown("C library"))?,
+    })
 }
 
 /// The key of the object that holds the weights of a source.
@@ -132,20 +175,23 @@ fn objects(stack: &Stack, materials: &Materials, around: &Surroundings) -> Vec<O
         // Keras tells its formats apart by the name's end.
         extension: if *source == "imagenet" { "h5".into() } else { "weights.h5".into() },
         body: body.clone(),
+        beside: Beside::Nothing,
         modified: 0,
     });
-    bootstrap.chain(jobs).chain(weights).collect()
+    let wheels = materials.wheels.values().map(|wheels| wheels.object(&home));
+    bootstrap.chain(jobs).chain(weights).chain(wheels).collect()
 }
 
-/// A bootstrap action's name may be anything; its object's key may not.
+/// The key of the object that holds a bootstrap action.
 pub fn bootstrap_key(name: &str) -> String {
+    format!("bootstrap-{}", plain(name))
+}
+
+/// A bootstrap action's name may be anything; a key that tells it apart may not.
+fn plain(name: &str) -> String {
     let plain = name.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' });
     let plain: String = plain.collect();
-    if plain == name {
-        format!("bootstrap-{name}")
-    } else {
-        format!("bootstrap-{plain}-{}", &crate::cloud::mark::fingerprint(name)[..4])
-    }
+    if plain == name { plain } else { format!("{plain}-{}", &crate::cloud::mark::fingerprint(name)[..4]) }
 }
 
 fn roles(stack: &Stack, around: &Surroundings) -> Vec<Role> {

@@ -5,6 +5,7 @@
 //! rest goes on. Once interrupted, nothing new starts, and calls in flight finish.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::StreamExt;
@@ -43,8 +44,8 @@ struct Operation<'a> {
 /// Carries out every step of an approved plan.
 pub async fn apply(approved: &Approved, cx: &Cx, events: &UnboundedSender<Event>) -> Outcome {
     let plan = approved.plan();
-    for step in &plan.steps {
-        if let (Some(live), Some(_)) = (&step.existing, &step.desired) {
+    for step in plan.steps.iter().filter(|step| matches!(step.action, Action::Keep | Action::Update(_))) {
+        if let Some(live) = &step.existing {
             cx.learn(step.address.clone(), live.id.clone());
         }
     }
@@ -57,14 +58,16 @@ pub async fn apply(approved: &Approved, cx: &Cx, events: &UnboundedSender<Event>
         // Whoever listened may be gone (a closed pipe); the work goes on.
         let _ = events.send(event);
     };
+    let skip = |all: BTreeSet<usize>, because: &str| {
+        for Operation { verb, step, .. } in all.into_iter().map(|index| &operations[index]) {
+            tell(Event::Skipped { address: step.address.clone(), verb: *verb, because: because.into() });
+        }
+    };
     loop {
         skip_doomed(&operations, &mut waiting, &mut broken, &tell);
         if cx.cancel.requested() {
             outcome.interrupted |= !waiting.is_empty();
-            for index in std::mem::take(&mut waiting) {
-                let Operation { verb, step, .. } = &operations[index];
-                tell(Event::Skipped { address: step.address.clone(), verb: *verb, because: "interrupted".into() });
-            }
+            skip(std::mem::take(&mut waiting), "interrupted");
         }
         let ready: Vec<usize> = waiting
             .iter()
@@ -100,6 +103,13 @@ pub async fn apply(approved: &Approved, cx: &Cx, events: &UnboundedSender<Event>
                 broken.insert(index, step.address.to_string());
             }
         }
+    }
+    if !waiting.is_empty() {
+        // Needs of old and of new, each sound, can make a circle together: told, and not taken for the end.
+        let stuck: BTreeSet<String> = waiting.iter().map(|i| operations[*i].step.address.to_string()).collect();
+        let stuck: Vec<String> = stuck.into_iter().collect();
+        outcome.failed.push(format!("these wait for one another, and cannot start: {}", stuck.join(", ")));
+        skip(waiting, "it waits for what waits for it");
     }
     outcome
 }
@@ -161,10 +171,13 @@ fn follows(later: &Operation, earlier: &Operation) -> bool {
     let needs =
         |resource: &dyn Resource, step: &Step<Live>| resource.needs().iter().any(|need| need.address == step.address);
     match (later.verb, earlier.verb) {
-        // What I need outlives me, and whoever lets go of it by an update does so first.
+        // What I need outlives me, and whoever lets go of it by an update does so first. Whoever keeps needing
+        // it waits, on the contrary, for the new one.
         (Verb::Delete, Verb::Delete | Verb::Update) => {
+            let keeps = |desired: &Arc<dyn Resource>| earlier.verb == Verb::Update && needs(&**desired, later.step);
             later.step.address != earlier.step.address
                 && earlier.step.existing.as_ref().is_some_and(|live| needs(&*live.resource, later.step))
+                && !earlier.step.desired.as_ref().is_some_and(keeps)
         }
         (Verb::Delete, Verb::Create | Verb::Settle) => false,
         // What I need is there before me.
@@ -199,5 +212,203 @@ async fn run(operation: &Operation<'_>, cx: &Cx) -> Result<Option<Id>, CloudErro
             Ok(None)
         }
         (verb, _, _) => Err(CloudError::bug(format!("nothing to {verb:?} at `{address}`"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use async_trait::async_trait;
+    use tokio::sync::mpsc::unbounded_channel;
+
+    use super::*;
+    use crate::cloud::clock::Clock;
+    use crate::cloud::{Cancel, Cloud, Endpoint};
+    use crate::plan::plan;
+    use crate::plan::tests::{Part, at};
+    use crate::policy::check;
+    use crate::resource::{Address, Change, Field, Need, Ref};
+
+    /// A part whose calls take turns and are written down.
+    #[derive(Clone, Debug)]
+    struct Timed {
+        part: Part,
+        turns: usize,
+        fails: bool,
+        log: Arc<Mutex<Vec<String>>>,
+    }
+
+    impl Timed {
+        fn write(&self, word: &str) {
+            self.log.lock().expect("nobody panicked").push(format!("{word} {}", self.part.key));
+        }
+
+        async fn work(&self, word: &str) -> Result<Id, CloudError> {
+            self.write(&format!("{word}>"));
+            for _ in 0..self.turns {
+                tokio::task::yield_now().await;
+            }
+            self.write(&format!("{word}<"));
+            if self.fails { Err(CloudError::failed("no")) } else { Ok(Id(self.part.key.into())) }
+        }
+    }
+
+    #[async_trait]
+    impl Resource for Timed {
+        fn address(&self) -> Address {
+            self.part.address()
+        }
+
+        fn name(&self) -> String {
+            self.part.name()
+        }
+
+        fn needs(&self) -> Vec<Need> {
+            self.part.needs()
+        }
+
+        fn fields(&self) -> Vec<Field> {
+            self.part.fields()
+        }
+
+        async fn create(&self, _: &Cx) -> Result<Id, CloudError> {
+            self.work("+").await
+        }
+
+        async fn update(&self, _: &Cx, _: &Id, _: &[Change]) -> Result<(), CloudError> {
+            self.work("~").await.map(drop)
+        }
+
+        async fn delete(&self, cx: &Cx, _: &Id) -> Result<(), CloudError> {
+            let old = cx.id_of(&Ref::Ours(self.address()));
+            assert!(old.is_err(), "an id that is going is not handed out: {old:?}");
+            self.work("-").await.map(drop)
+        }
+    }
+
+    #[derive(Default)]
+    struct Stage {
+        log: Arc<Mutex<Vec<String>>>,
+        desired: Vec<Arc<dyn Resource>>,
+        live: Vec<Live>,
+    }
+
+    impl Stage {
+        fn timed(&self, part: Part, turns: usize, fails: bool) -> Timed {
+            Timed { part, turns, fails, log: self.log.clone() }
+        }
+
+        fn wants(mut self, part: Part, turns: usize) -> Self {
+            self.desired.push(Arc::new(self.timed(part, turns, false)));
+            self
+        }
+
+        fn wants_in_vain(mut self, part: Part) -> Self {
+            self.desired.push(Arc::new(self.timed(part, 0, true)));
+            self
+        }
+
+        fn has(mut self, part: Part) -> Self {
+            let resource = Arc::new(self.timed(part.clone(), 0, false));
+            self.live.push(Live { resource, ..part.live("me") });
+            self
+        }
+
+        /// Applies, and returns the outcome with what was done, in order.
+        fn run(self) -> (Outcome, Vec<String>) {
+            let (outcome, _) = self.run_until(false);
+            (outcome, self.log.lock().expect("nobody panicked").clone())
+        }
+
+        fn run_until(&self, stopped: bool) -> (Outcome, Vec<Event>) {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+            let ((events, mut heard), (ask, cancel)) = (unbounded_channel(), Cancel::pair());
+            let outcome = runtime.block_on(async {
+                let region = "eu-west-3".parse().expect("is in the EU");
+                let cloud = Cloud::connect(region, &Endpoint::Local("http://127.0.0.1:9".into())).await;
+                let cx = Cx::new(cloud, "demo", "me", Clock::System, cancel, unbounded_channel().0);
+                let approved = check(plan(&self.desired, &self.live).expect("a plan"), "me").expect("is our own");
+                ask.send_replace(stopped);
+                apply(&approved, &cx, &events).await
+            });
+            (outcome, std::iter::from_fn(|| heard.try_recv().ok()).collect())
+        }
+    }
+
+    #[test]
+    fn each_operation_starts_when_its_own_needs_are_there() {
+        let stage = Stage::default().wants(Part::new("slow"), 9).wants(Part::new("quick"), 1);
+        let (outcome, log) = stage.wants(Part::new("next").after("quick"), 1).run();
+        assert!(outcome.complete());
+        assert_eq!(log, ["+> quick", "+> slow", "+< quick", "+> next", "+< next", "+< slow"]);
+    }
+
+    #[test]
+    fn no_more_than_sixteen_are_under_way() {
+        let keys: Vec<&'static str> =
+            ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l", "m", "n", "o", "p", "q", "r", "s", "t"].into();
+        let stage = keys.into_iter().fold(Stage::default(), |stage, key| stage.wants(Part::new(key), 2));
+        let (mut under_way, mut most) = (0usize, 0);
+        for line in stage.run().1 {
+            under_way = if line.starts_with("+>") { under_way + 1 } else { under_way - 1 };
+            most = most.max(under_way);
+        }
+        assert_eq!(most, AT_ONCE);
+    }
+
+    #[test]
+    fn a_failure_costs_what_hangs_on_it_and_is_the_only_cause_told() {
+        let stage = Stage::default().wants_in_vain(Part::new("a")).wants(Part::new("b").after("a"), 0);
+        let stage = stage.wants(Part::new("c").bound("b"), 0).wants(Part::new("d"), 5);
+        let (outcome, events) = stage.run_until(false);
+        assert_eq!(outcome.failed, ["part/a: no"]);
+        let skipped = events.iter().filter_map(|event| match event {
+            Event::Skipped { address, because, .. } => Some(format!("{address}, {because}")),
+            _ => None,
+        });
+        assert_eq!(skipped.collect::<Vec<_>>(), ["part/b, part/a failed", "part/c, part/a failed"]);
+        assert_eq!(*stage.log.lock().expect("nobody panicked"), ["+> a", "+< a", "+> d", "+< d"]);
+    }
+
+    #[test]
+    fn a_replacement_takes_down_and_builds_up_in_order() {
+        let zone = |zone: &str| Part::new("a").with(&[Field::replaces("zone", zone)]);
+        let stage = Stage::default().has(zone("old")).has(Part::new("b").bound("a"));
+        let (outcome, log) = stage.wants(zone("new"), 3).wants(Part::new("b").bound("a"), 0).run();
+        assert!(outcome.complete());
+        assert_eq!(log, ["-> b", "-< b", "-> a", "-< a", "+> a", "+< a", "+> b", "+< b"]);
+    }
+
+    #[test]
+    fn whoever_only_comes_after_a_replaced_one_waits_for_the_new() {
+        let zone = |zone: &str| Part::new("a").with(&[Field::replaces("zone", zone)]);
+        let sized = |size: u8| Part::new("b").after("a").with(&[Field::updates("size", size)]);
+        let stage = Stage::default().has(zone("old")).has(sized(1)).wants(zone("new"), 0).wants(sized(2), 0);
+        let (outcome, log) = stage.run();
+        assert!(outcome.complete());
+        assert_eq!(log, ["-> a", "-< a", "+> a", "+< a", "~> b", "~< b"]);
+    }
+
+    #[test]
+    fn a_circle_of_old_and_new_needs_is_told_and_nothing_of_it_begins() {
+        // `c` lets go of `a` only with a new `b`, which comes after a new `a`: which waits for `c` to let go.
+        let zone = |zone: &str| Part::new("a").with(&[Field::replaces("zone", zone)]);
+        let sized = |size: u8| Part::new("c").with(&[Field::updates("size", size)]);
+        let stage = Stage::default().has(zone("old")).has(sized(1).after("a"));
+        let stage = stage.wants(zone("new"), 0).wants(Part::new("b").after("a"), 0).wants(sized(2).after("b"), 0);
+        let (outcome, log) = stage.run();
+        assert_eq!(outcome.failed, ["these wait for one another, and cannot start: part/a, part/b, part/c"]);
+        assert_eq!(log, Vec::<String>::new());
+    }
+
+    #[test]
+    fn once_stopped_nothing_begins() {
+        let stage = Stage::default().wants(Part::new("a"), 0).has(Part::new("b"));
+        let (outcome, events) = stage.run_until(true);
+        assert!(outcome.interrupted && outcome.failed.is_empty());
+        let told = |key, verb| Event::Skipped { address: at(key), verb, because: "interrupted".into() };
+        assert_eq!(events, [told("a", Verb::Create), told("b", Verb::Delete)]);
+        assert_eq!(*stage.log.lock().expect("nobody panicked"), Vec::<String>::new());
     }
 }

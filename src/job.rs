@@ -4,6 +4,7 @@
 pub mod logs;
 pub mod results;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -15,6 +16,7 @@ use crate::cloud::steps::Step;
 use crate::resource::{Address, Cx, Id};
 use crate::resources::once::Once;
 use crate::resources::wait;
+use crate::stack::facts::instance_type;
 use crate::stack::{Job, JobWork, OnFailure, Stack};
 use crate::weights;
 
@@ -31,10 +33,38 @@ pub struct Submission {
     pub on_failure: OnFailure,
 }
 
+/// Megabytes that TensorFlow takes in each Python worker, outside Spark's heap: 1.2 to 1.4 GB measured.
+const WORKER_MB: u32 = 1536;
+
+/// How many Python workers fit a node beside Spark, and what Spark is told of it. YARN has three quarters of
+/// a node's memory; a gigabyte is the heap's least, and two are left for the application master.
+///
+/// Without it YARN ends executors whose Python outgrows the default overhead, and the job with them.
+fn sizing(stack: &Stack) -> Option<[(&'static str, String); 3]> {
+    let cluster = stack.cluster.as_ref()?;
+    let workers = cluster.core.iter().chain(cluster.task.values());
+    let nodes: Vec<_> = workers.map(|group| instance_type(&group.instance_type)).collect::<Option<_>>()?;
+    let smallest = nodes.into_iter().min_by(|a, b| a.memory_gib.total_cmp(&b.memory_gib))?;
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "megabytes of a node")]
+    let yarn = (smallest.memory_gib * 1024.0 * 0.75) as u32;
+    let cores = (yarn.saturating_sub(3072) / WORKER_MB).clamp(1, smallest.vcpu);
+    let overhead = cores * WORKER_MB;
+    let heap = yarn.saturating_sub(overhead + 2048).max(1024);
+    Some([
+        ("spark.executor.cores", cores.to_string()),
+        ("spark.executor.memory", format!("{heap}m")),
+        ("spark.executor.memoryOverhead", format!("{overhead}m")),
+    ])
+}
+
 /// EMR's step arguments for a job: `spark-submit`, its options, the script and what it is told.
 pub fn arguments(stack: &Stack, job: &Job, script: &str, weights_url: Option<&str>, account: &str) -> Vec<String> {
     let mut args = vec!["spark-submit".to_owned(), "--deploy-mode".into(), "client".into()];
-    args.extend(job.conf.iter().flat_map(|(key, value)| ["--conf".to_owned(), format!("{key}={value}")]));
+    let sizing = job.features().and_then(|_| sizing(stack)).into_iter().flatten();
+    // The stack's own word comes last, and wins.
+    let conf: BTreeMap<&str, String> =
+        sizing.chain(job.conf.iter().map(|(key, value)| (key.as_str(), value.clone()))).collect();
+    args.extend(conf.into_iter().flat_map(|(key, value)| ["--conf".to_owned(), format!("{key}={value}")]));
     args.push(script.into());
     match &job.work {
         JobWork::Script { args: own, .. } => args.extend(own.iter().cloned()),
@@ -138,5 +168,44 @@ pub async fn follow(
             return Err(CloudError::timed_out(format!("step {step} did not end within a day")));
         }
         wait(cx, POLL).await?;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::Path;
+
+    fn told(cluster: &str, conf: &str) -> Vec<String> {
+        let text = format!(
+            "stack: s\nregion: eu-west-3\nowner: o@fruits.example\nbuckets: {{data: {{}}}}\ncluster: {{release: emr-7.12.0, {cluster}}}\n\
+             bootstrap: [{{name: python, template: bootstrap/python_packages.sh.j2, packages: {{tensorflow: 2.19.1, pyarrow: 21.0.0, pandas: 2.3.3, pillow: 11.3.0}}}}]\n\
+             jobs: {{features: {{template: jobs/fruit_features.py.j2, input: data/images/, output: data/{conf}}}}}\n"
+        );
+        let stack = crate::stack::load_text("s.yaml", text, Path::new("")).expect("a stack").stack;
+        let args =
+            arguments(&stack, &stack.jobs["features"], "s3://home/job.py", Some("s3://home/w.h5"), "000000000000");
+        args.into_iter().filter(|arg| arg.starts_with("spark.executor")).collect()
+    }
+
+    #[test]
+    fn executors_leave_tensorflow_its_memory() {
+        let m5 = told("primary: {type: m5.xlarge}, core: {type: m5.xlarge}", "");
+        assert_eq!(
+            m5,
+            ["spark.executor.cores=4", "spark.executor.memory=4096m", "spark.executor.memoryOverhead=6144m"]
+        );
+        // 8 GiB do not hold four workers.
+        let c5 = told("primary: {type: m5.xlarge}, core: {type: c5.xlarge}", "");
+        assert_eq!(
+            c5,
+            ["spark.executor.cores=2", "spark.executor.memory=1024m", "spark.executor.memoryOverhead=3072m"]
+        );
+    }
+
+    #[test]
+    fn the_stacks_own_word_wins() {
+        let own = told("primary: {type: m5.xlarge}, core: {type: m5.xlarge}", ", conf: {spark.executor.cores: \"1\"}");
+        assert_eq!(own[0], "spark.executor.cores=1");
     }
 }

@@ -21,7 +21,7 @@
 //! | [`resource`] | the vocabulary: `Resource`, `Address`, `Field`, `Need`, `Live`, `Cx` | know a kind |
 //! | [`resources`] | the kinds, and doing a thing once | let one kind know another |
 //! | [`stack`] | what a person writes, its errors and findings | reach the network |
-//! | [`script`], [`weights`], [`python`] | what nodes run: texts, weights, packages, and the installer | decide what a stack means |
+//! | [`script`], [`weights`], [`wheels`], [`python`] | what nodes run: texts, weights, packages, and the installer | decide what a stack means |
 //! | [`blueprint`] | stack + materials + surroundings -> the resources it means | await |
 //! | [`plan`] | desired x existing -> steps | await, or know a kind |
 //! | [`policy`] | plan x limits -> approved or refused | await |
@@ -48,6 +48,7 @@ pub mod lease;
 pub mod local;
 pub mod plan;
 pub mod policy;
+pub mod price;
 pub mod python;
 pub mod residency;
 pub mod resource;
@@ -58,3 +59,4 @@ pub mod sync;
 pub mod text;
 pub mod ui;
 pub mod weights;
+pub mod wheels;

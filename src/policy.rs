@@ -61,3 +61,68 @@ pub fn check(plan: Plan<Live>, owner: &str) -> Result<Approved, Vec<Refusal>> {
     let refusals = refusals(&plan, owner);
     if refusals.is_empty() { Ok(Approved(plan)) } else { Err(refusals) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cloud::mark::fingerprint;
+    use crate::plan::plan;
+    use crate::plan::tests::Part;
+    use crate::resource::Field;
+
+    fn codes(desired: Vec<Part>, live: Vec<Live>) -> Vec<&'static str> {
+        let desired: Vec<_> = desired.into_iter().map(Part::desired).collect();
+        let plan = plan(&desired, &live).expect("a plan");
+        let said = refusals(&plan, "me").into_iter().map(|refusal| refusal.code).collect::<Vec<_>>();
+        assert_eq!(check(plan, "me").is_err(), !said.is_empty());
+        said
+    }
+
+    fn sized(size: u8) -> Part {
+        Part::new("a").with(&[Field::updates("size", size)])
+    }
+
+    #[test]
+    fn another_owners_things_are_kept_and_nothing_else() {
+        assert_eq!(codes(vec![sized(1)], vec![sized(1).live("you")]), Vec::<&str>::new());
+        assert_eq!(codes(vec![sized(2)], vec![sized(1).live("you")]), ["FI901"]);
+        assert_eq!(codes(vec![], vec![sized(1).live("you")]), ["FI901"]);
+    }
+
+    #[test]
+    fn a_stack_whose_home_is_anothers_is_theirs() {
+        assert_eq!(codes(vec![Part::new("home")], vec![Part::new("home").live("you")]), ["FI901"]);
+    }
+
+    #[test]
+    fn an_owner_is_known_by_the_fingerprint_that_leaves_the_eu() {
+        assert_eq!(codes(vec![], vec![sized(1).live(&fingerprint("me"))]), Vec::<&str>::new());
+        assert_eq!(codes(vec![], vec![sized(1).live(&fingerprint("you"))]), ["FI901"]);
+    }
+
+    #[test]
+    fn what_is_guarded_may_change_and_may_not_go() {
+        let guarded = |part: Part| Part { guarded: Some("it is protected".into()), ..part }.live("me");
+        assert_eq!(codes(vec![sized(2)], vec![guarded(sized(1))]), Vec::<&str>::new());
+        assert_eq!(codes(vec![], vec![guarded(sized(1))]), ["FI902"]);
+        let zone = |zone: &str| Part::new("a").with(&[Field::replaces("zone", zone)]);
+        assert_eq!(codes(vec![zone("b")], vec![guarded(zone("a"))]), ["FI902"]);
+    }
+
+    #[test]
+    fn a_refusal_names_what_and_whose() {
+        let live = Part::new("a").live("you@else.example");
+        let (address, id) = (live.resource.address(), live.id.clone());
+        let plan = plan(&[], &[live]).expect("a plan");
+        let [refusal] = refusals(&plan, "me").try_into().expect("one");
+        for said in [address.to_string(), id.to_string(), "you@else.example".into()] {
+            assert!(refusal.message.contains(&said), "{}", refusal.message);
+        }
+    }
+
+    #[test]
+    fn a_plan_that_cannot_be_made_is_a_refusal_too() {
+        let twice = plan::<Live>(&[Part::new("a").desired(), Part::new("a").desired()], &[]).expect_err("is refused");
+        assert_eq!(Refusal::from(twice).code, "FI900");
+    }
+}

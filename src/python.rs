@@ -68,7 +68,8 @@ fn files(dir: &'static Dir) -> Vec<(PathBuf, &'static [u8])> {
     here.chain(dir.dirs().flat_map(files)).collect()
 }
 
-fn write(path: &Path, body: &[u8]) -> Result<(), PythonError> {
+/// Puts a file into the cache: whole or not at all.
+pub(crate) fn write(path: &Path, body: &[u8]) -> Result<(), PythonError> {
     let failed = |cause| PythonError::Write { path: path.display().to_string(), cause };
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder).map_err(failed)?;

@@ -127,7 +127,9 @@ impl Serialize for EuRegion {
 
 impl<'de> Deserialize<'de> for EuRegion {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+        // A second line is the hint, for readers that show one.
+        let refused = |refused: Refused| serde::de::Error::custom(format!("{refused}\n{}", refused.hint));
+        String::deserialize(deserializer)?.parse().map_err(refused)
     }
 }
 

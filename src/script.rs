@@ -1,6 +1,7 @@
 //! Templates and values to text: bootstrap actions and jobs. Undefined values are errors. Pure but for reading
 //! the templates and scripts that lie beside the stack.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use include_dir::{Dir, include_dir};
@@ -27,6 +28,8 @@ const COMPONENTS: u32 = 300;
 /// Wheels that were staged in home, for a bootstrap that calls no index.
 #[derive(Clone, Debug, serde::Serialize)]
 pub struct Staged {
+    /// Where home is: a client that is told no region asks a US endpoint first.
+    pub region: String,
     /// `s3://.../` that holds the wheels.
     pub prefix: String,
     /// A pip requirements file with hashes.
@@ -43,13 +46,20 @@ pub fn bootstrap(
     match &action.work {
         BootstrapWork::Script(path) => read(path),
         BootstrapWork::Template { template, packages, from: _ } => {
-            let packages = packages.iter().filter(|(name, _)| !(stack.tensorflow_application() && is_tensorflow(name)));
             let packages: Vec<Value> =
-                packages.map(|(name, version)| json!({"name": name, "version": version})).collect();
+                installed(stack, packages).map(|(name, version)| json!({"name": name, "version": version})).collect();
             let values = json!({"bootstrap": {"name": action.name}, "python": stack.python(), "packages": packages, "staged": staged});
             render(folder, template, &values)
         }
     }
+}
+
+/// What pip installs: TensorFlow comes from the application or from pip, never from both.
+pub fn installed<'a>(
+    stack: &'a Stack,
+    packages: &'a BTreeMap<String, String>,
+) -> impl Iterator<Item = (&'a String, &'a String)> {
+    packages.iter().filter(|(name, _)| !(stack.tensorflow_application() && is_tensorflow(name)))
 }
 
 /// The text of a job's script.

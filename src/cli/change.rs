@@ -4,8 +4,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::watch;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::watch;
 
 use super::session::{Session, World, heed_signals};
 use super::{DONE, Ended, FAILED, Failure, HELD, INTERRUPTED};
@@ -22,7 +22,7 @@ use crate::sync::{self, Batch};
 use crate::ui::events::Renderer;
 use crate::ui::plan::Shown;
 use crate::ui::{self, GREEN, Ui, YELLOW};
-use crate::{blueprint, text};
+use crate::{blueprint, price, text};
 
 /// What a person wants of a stack.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,9 +42,9 @@ impl Aim {
     }
 
     /// The plan towards it.
-    fn plan(self, world: &World) -> Result<Plan<Live>, Failure> {
+    async fn plan(self, session: &Session, world: &World) -> Result<Plan<Live>, Failure> {
         let desired: Vec<Arc<dyn Resource>> = match self {
-            Self::Up => world.desired.clone(),
+            Self::Up => session.desired(world).await?,
             // What stays is desired as it is.
             Self::Down => {
                 let stays = world.live.iter().filter(|live| stays_on_down(live.resource.address().kind));
@@ -72,7 +72,7 @@ pub(super) async fn change(mut session: Session, aim: Aim, consent: &Consent) ->
     let ui = session.ui;
     let world = session.observe().await?;
     let home = blueprint::home_name(&session.stack, &world.around.account);
-    let plan = aim.plan(&world)?;
+    let plan = aim.plan(&session, &world).await?;
     let uploads = if aim == Aim::Up { surveys(&session, &world).await? } else { vec![] };
     let sending = uploads.iter().any(|batch| batch.send > 0);
     let starting =
@@ -133,7 +133,7 @@ async fn approve(
 ) -> Result<Approved, Failure> {
     let ui = session.ui;
     let mut losses = Vec::new();
-    for step in plan.steps.iter().filter(|step| step.action == Action::Delete) {
+    for step in plan.steps.iter().filter(|step| matches!(step.action, Action::Delete | Action::Replace(_))) {
         if let Some(live) = &step.existing
             && let Some(what) = live.resource.holds(&session.cx).await?
         {
@@ -141,6 +141,7 @@ async fn approve(
         }
     }
     let refusals = policy::refusals(&plan, &session.stack.owner);
+    let cost = (aim == Aim::Up).then(|| price::estimate(&session.stack));
     let shown = Shown {
         stack: &session.stack.name,
         region: session.stack.region.as_str(),
@@ -148,6 +149,7 @@ async fn approve(
         account: &world.around.account,
         uploads,
         refusals: &refusals,
+        cost: cost.as_ref(),
         losses,
         contacts: session.contacts(),
     };
@@ -161,7 +163,6 @@ async fn approve(
             ui.warn(warning);
         }
     }
-    let _ = aim;
     policy::check(plan, &session.stack.owner).map_err(|refusals| {
         let all: Vec<String> = refusals.iter().map(|refusal| refusal.message.clone()).collect();
         Failure::refused(all.join("; "))
@@ -235,7 +236,7 @@ async fn give_back(lease: Option<Lease>) -> Result<(), Failure> {
 /// With the lease held, the world is looked at again: other steps than approved are shown and asked again.
 async fn again(session: &Session, aim: Aim, approved: Approved, consent: &Consent) -> Result<Approved, Failure> {
     let world = session.observe().await?;
-    let plan = aim.plan(&world)?;
+    let plan = aim.plan(session, &world).await?;
     let others = |plan: &Plan<Live>| {
         let outline = plan.outline().into_iter().filter(|(address, _)| *address != resources::home());
         outline.collect::<Vec<_>>()

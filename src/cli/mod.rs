@@ -3,6 +3,7 @@
 
 mod change;
 mod completions;
+mod cost;
 mod destroy;
 mod down;
 mod init;
@@ -29,6 +30,7 @@ use crate::local::LocalError;
 use crate::plan::PlanError;
 use crate::python::PythonError;
 use crate::ui::{CYAN, Output, RED, Ui};
+use crate::wheels::WheelsError;
 
 pub const DONE: u8 = 0;
 pub const FAILED: u8 = 1;
@@ -87,6 +89,7 @@ enum Command {
     Status(status::Args),
     Logs(logs::Args),
     Results(results::Args),
+    Cost(cost::Args),
     Down(down::Args),
     Destroy(destroy::Args),
     Render(render::Args),
@@ -141,6 +144,17 @@ impl From<CloudError> for Failure {
 impl From<MaterialError> for Failure {
     fn from(error: MaterialError) -> Self {
         Self::usage(error.to_string())
+    }
+}
+
+impl From<WheelsError> for Failure {
+    fn from(error: WheelsError) -> Self {
+        let exit = if error.of_the_stack() { USAGE } else { FAILED };
+        let hint = error.hint();
+        match error {
+            WheelsError::Cloud(error) => error.into(),
+            error => Self { exit, message: error.to_string(), hint },
+        }
     }
 }
 
@@ -216,9 +230,10 @@ async fn dispatch(global: &Global, command: &Command) -> Ended {
         Command::Status(args) => status::run(global, args).await,
         Command::Logs(args) => logs::run(global, args).await,
         Command::Results(args) => results::run(global, args).await,
+        Command::Cost(args) => cost::run(global, args),
         Command::Down(args) => down::run(global, args).await,
         Command::Destroy(args) => destroy::run(global, args).await,
-        Command::Render(args) => render::run(global, args),
+        Command::Render(args) => render::run(global, args).await,
         Command::Local(args) => local::run(global, args).await,
         Command::Schema(args) => schema::run(global, args),
         Command::Completions(args) => Ok(completions::run(global, args, &mut Cli::command())),

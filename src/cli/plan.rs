@@ -1,20 +1,18 @@
 //! `plan`: desired against live. It changes nothing and takes no lease.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use super::change::surveys;
-use super::session::{Session, find, load, with_weights};
+use super::session::{self, Session, load, with_weights};
 use super::{DONE, Ended, FAILED, Global, REFUSED, USAGE};
-use crate::blueprint::{Materials, blueprint};
+use crate::blueprint::blueprint;
 use crate::cloud::surroundings::Surroundings;
 use crate::plan::{Plan, plan};
-use crate::policy;
-use crate::python;
 use crate::resource::Resource;
 use crate::stack::Weights;
 use crate::ui::Ui;
 use crate::ui::plan::{Shown, json, text};
+use crate::{policy, price};
 
 /// Show what `up` would do
 #[derive(Debug, clap::Args)]
@@ -36,7 +34,7 @@ pub(super) struct Args {
 }
 
 pub(super) async fn run(global: &Global, args: &Args) -> Ended {
-    let ended = if args.offline { offline(global, args) } else { online(global, args).await };
+    let ended = if args.offline { offline(global, args).await } else { online(global, args).await };
     // With detailed exit codes, 2 says "there are changes" and nothing else.
     ended.map_err(|mut failure| {
         if args.detailed_exitcode && failure.exit == USAGE {
@@ -49,9 +47,10 @@ pub(super) async fn run(global: &Global, args: &Args) -> Ended {
 async fn online(global: &Global, args: &Args) -> Ended {
     let session = Session::open(global, &args.stack, args.weights.as_ref()).await?;
     let world = session.observe().await?;
-    let plan = plan(&world.desired, &world.live)?;
+    let plan = plan(&session.desired(&world).await?, &world.live)?;
     let uploads = surveys(&session, &world).await?;
     let refusals = policy::refusals(&plan, &session.stack.owner);
+    let cost = price::estimate(&session.stack);
     let shown = Shown {
         stack: &session.stack.name,
         region: session.stack.region.as_str(),
@@ -59,6 +58,7 @@ async fn online(global: &Global, args: &Args) -> Ended {
         account: &world.around.account,
         uploads: &uploads,
         refusals: &refusals,
+        cost: Some(&cost),
         losses: vec![],
         contacts: session.contacts(),
     };
@@ -67,21 +67,22 @@ async fn online(global: &Global, args: &Args) -> Ended {
     Ok(code(args, changes, !refusals.is_empty()))
 }
 
-fn offline(global: &Global, args: &Args) -> Ended {
+async fn offline(global: &Global, args: &Args) -> Ended {
     let ui = global.ui();
     let mut stack = load(ui, &args.stack)?.stack;
     with_weights(&mut stack, args.weights.as_ref());
-    let folder = find(&args.stack).parent().map(Path::to_owned).unwrap_or_default();
-    let materials = Materials::gather(&stack, &folder, &python::cache())?;
     let account = args.account.as_deref().or(stack.account.as_deref());
     let subnet = stack.cluster.as_ref().and_then(|cluster| cluster.subnet.as_deref());
     let around = Surroundings::offline(stack.region, account, subnet);
+    let materials = session::offline(ui, &args.stack, &stack, &around.account).await?;
     let plan = plan::<Arc<dyn Resource>>(&blueprint(&stack, &materials, &around), &[])?;
+    let cost = price::estimate(&stack);
     let shown = Shown {
         stack: &stack.name,
         region: stack.region.as_str(),
         place: stack.region.place(),
         account: &around.account,
+        cost: Some(&cost),
         ..Shown::default()
     };
     show(ui, &plan, &shown);

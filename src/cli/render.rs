@@ -1,12 +1,11 @@
 //! `render`: the texts that would run, without a connection.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use super::session::{find, load};
+use super::session::{self, load};
 use super::{DONE, Ended, Failure, Global};
-use crate::blueprint::{Materials, blueprint, bootstrap_key};
+use crate::blueprint::{blueprint, bootstrap_key};
 use crate::cloud::surroundings::Surroundings;
-use crate::python;
 
 /// Write the scripts a stack would run, and the policies of its roles
 #[derive(Debug, clap::Args)]
@@ -28,11 +27,11 @@ enum Target {
     Policy,
 }
 
-pub(super) fn run(global: &Global, args: &Args) -> Ended {
+pub(super) async fn run(global: &Global, args: &Args) -> Ended {
     let ui = global.ui();
     let stack = load(ui, &args.stack)?.stack;
-    let folder = find(&args.stack).parent().map(Path::to_owned).unwrap_or_default();
-    let materials = Materials::gather(&stack, &folder, &python::cache())?;
+    let around = Surroundings::offline(stack.region, stack.account.as_deref(), None);
+    let materials = session::offline(ui, &args.stack, &stack, &around.account).await?;
     let wanted = |target| args.target.is_none_or(|only| only == target);
     let mut files: Vec<(String, String)> = Vec::new();
     if wanted(Target::Bootstrap) {
@@ -44,7 +43,6 @@ pub(super) fn run(global: &Global, args: &Args) -> Ended {
         files.extend(materials.jobs.iter().map(|(key, text)| (format!("job-{key}.py"), text.clone())));
     }
     if wanted(Target::Policy) {
-        let around = Surroundings::offline(stack.region, stack.account.as_deref(), None);
         for role in blueprint(&stack, &materials, &around).iter().filter(|r| r.address().kind == "role") {
             let fields = role.fields();
             for name in ["trust", "policy"] {

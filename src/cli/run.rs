@@ -1,6 +1,5 @@
 //! `run`: submits a job as an EMR step, once, follows it, and ends with its outcome.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc::unbounded_channel;
@@ -61,9 +60,9 @@ pub(super) async fn run(global: &Global, args: &Args) -> Ended {
     let world = session.observe().await?;
     let cluster = world.cluster().filter(|live| live.resource.phase() == Phase::Standing);
     let Some(cluster) = cluster else {
-        let why = world
-            .any_cluster()
-            .map_or_else(String::new, |live| format!(" ({} is {})", live.id, live.resource.facts()["state"]));
+        let why = world.any_cluster().map_or_else(String::new, |live| {
+            format!(" ({} is {})", live.id, live.resource.facts()["state"].as_str().unwrap_or("gone"))
+        });
         return Err(Failure::failed(format!("stack `{}` has no cluster that is ready{why}", session.stack.name))
             .hint(format!("`fruitsinfra up {}` makes one", args.stack)));
     };
@@ -204,9 +203,9 @@ async fn update_files(
         let address = resource.address();
         address.kind == "object" && wanted.contains(&address.key)
     };
-    let mut desired: Vec<Arc<dyn Resource>> = world.desired.iter().filter(|r| ours(&***r)).cloned().collect();
     // The order of files needs home; it is there, or there would be no cluster.
-    desired.extend(world.desired.iter().filter(|r| r.address() == crate::resources::home()).cloned());
+    let mut desired = session.desired(world).await?;
+    desired.retain(|resource| ours(&**resource) || resource.address() == crate::resources::home());
     let live: Vec<Live> = world
         .live
         .iter()
@@ -229,7 +228,8 @@ async fn update_files(
     Ok(keys)
 }
 
-/// The end of a failed step's stderr, waited for.
+/// The end of a failed step's log, waited for: spark-submit puts what Python says on stdout, its own words on
+/// stderr.
 async fn tell_log(
     session: &Session,
     cluster: &Live,
@@ -241,15 +241,22 @@ async fn tell_log(
     let facts = cluster.resource.facts();
     let Some(log_uri) = facts["logs"].as_str() else { return Ok(()) };
     let Some((bucket, prefix)) = logs::split(log_uri) else { return Ok(()) };
-    let key = format!("{prefix}{}/steps/{step}/stderr.gz", cluster.id);
+    let key = |name| format!("{prefix}{}/steps/{step}/{name}.gz", cluster.id);
     let begun = cx.clock.now();
     loop {
-        if let Some(log) = logs::read(cx, bucket, &key).await? {
-            let _ = events.send(Event::Note { message: format!("{} ends:\n{}", log.url, logs::tail(&log.text, 20)) });
+        // They come together: where the controller's is, the others are too.
+        if logs::read(cx, bucket, &key("controller")).await?.is_some() {
+            for name in ["stderr", "stdout"] {
+                if let Some(log) = logs::read(cx, bucket, &key(name)).await?.filter(|log| !log.text.trim().is_empty()) {
+                    let message = format!("{} ends:\n{}", log.url, logs::tail(&log.text, 20));
+                    let _ = events.send(Event::Note { message });
+                }
+            }
             return Ok(());
         }
         if cx.clock.since(begun) >= LOGS || cx.cancel.requested() {
-            let _ = events.send(Event::Note { message: format!("no log has reached s3://{bucket}/{key} yet") });
+            let _ =
+                events.send(Event::Note { message: format!("no log has reached s3://{bucket}/{} yet", key("stdout")) });
             return Ok(());
         }
         cx.say(

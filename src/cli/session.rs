@@ -1,7 +1,7 @@
 //! What every online command begins with: the stack read, the cloud of its region connected, and the world
 //! observed. It makes nothing.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,7 +20,7 @@ use crate::cloud::{Cancel, Cloud, Endpoint};
 use crate::resource::{Cx, Live, Phase, Progress, Resource};
 use crate::stack::{self, JobWork, Loaded, NodesRole, Severity, Stack, Weights};
 use crate::ui::{RED, Ui, YELLOW, snippet};
-use crate::{local, python, resources};
+use crate::{local, python, resources, wheels};
 
 /// A stack, and the way to its cloud.
 pub(super) struct Session {
@@ -29,15 +29,14 @@ pub(super) struct Session {
     pub(super) cx: Cx,
     pub(super) progress: UnboundedReceiver<Progress>,
     pub(super) stop: watch::Sender<bool>,
-    pub(super) materials: Materials,
     pub(super) local: bool,
+    folder: PathBuf,
 }
 
-/// What is there and what should be.
+/// What is there.
 pub(super) struct World {
     pub(super) around: Surroundings,
     pub(super) live: Vec<Live>,
-    pub(super) desired: Vec<Arc<dyn Resource>>,
 }
 
 impl World {
@@ -66,6 +65,11 @@ pub(super) fn find(name: &str) -> PathBuf {
         return path.to_owned();
     }
     Path::new("stacks").join(format!("{name}.yaml"))
+}
+
+/// The stack's own folder.
+fn folder(name: &str) -> PathBuf {
+    find(name).parent().map(Path::to_owned).unwrap_or_default()
 }
 
 /// Reads a stack; shows its findings; fails with 2 if it cannot be worked with.
@@ -100,8 +104,7 @@ impl Session {
         let ui = global.ui();
         let mut stack = load(ui, name)?.stack;
         with_weights(&mut stack, weights);
-        let folder = find(name).parent().map(Path::to_owned).unwrap_or_default();
-        let materials = Materials::gather(&stack, &folder, &python::cache())?;
+        let folder = folder(name);
         let endpoint = endpoint(global, ui).await?;
         let cloud = Cloud::connect(stack.region, &endpoint).await;
         let clock = match &endpoint {
@@ -114,13 +117,16 @@ impl Session {
         let (stop, cancel) = Cancel::pair();
         let (say, progress) = unbounded_channel();
         let cx = Cx::new(cloud, &stack.name, &stack.owner, clock, cancel, say);
-        Ok(Self { ui, stack, cx, progress, stop, materials, local: global.local })
+        Ok(Self { ui, stack, cx, progress, stop, local: global.local, folder })
     }
 
-    /// Reads everything there is of the stack, and works out everything there should be.
+    /// Reads everything there is of the stack.
     pub(super) async fn observe(&self) -> Result<World, Failure> {
-        let (account, live, ()) =
-            futures::try_join!(self.cx.cloud.account(), resources::list_all(&self.cx), check_existing(&self.cx.cloud, &self.stack))?;
+        let (account, live, ()) = futures::try_join!(
+            self.cx.cloud.account(),
+            resources::list_all(&self.cx),
+            check_existing(&self.cx.cloud, &self.stack)
+        )?;
         if let Some(said) = self.stack.account.as_deref().filter(|said| *said != account) {
             return Err(Failure::refused(format!(
                 "these credentials are of account {account}, and the stack says {said}"
@@ -131,21 +137,51 @@ impl Session {
                 let types: BTreeSet<String> = cluster.groups().map(|(_, group)| group.instance_type.clone()).collect();
                 let subnet = cluster.subnet.clone().or_else(|| known(&live, "cluster", "subnet"));
                 // Where the groups are somebody else's, nothing of ours is made in the network itself.
-                let vpc = if self.stack.security_groups.is_some() { Some(String::new()) } else { known(&live, "security_group", "vpc") };
+                let vpc = if self.stack.security_groups.is_some() {
+                    Some(String::new())
+                } else {
+                    known(&live, "security_group", "vpc")
+                };
                 let wish = Wish { subnet, vpc, types };
                 Some(surroundings::network(&self.cx.cloud, &wish).await?)
             }
             None => None,
         };
         let around = Surroundings { region: self.stack.region, account: account.to_owned(), network };
-        let desired = blueprint::blueprint(&self.stack, &self.materials, &around);
-        Ok(World { around, live, desired })
+        Ok(World { around, live })
+    }
+
+    /// Works out everything there should be.
+    pub(super) async fn desired(&self, world: &World) -> Result<Vec<Arc<dyn Resource>>, Failure> {
+        let (cache, home) = (python::cache(), blueprint::home_name(&self.stack, &world.around.account));
+        let mut found = BTreeMap::new();
+        for (action, request) in blueprint::requests(&self.stack)? {
+            let wheels = wheels::find(&self.cx, &home, &world.live, &request, &cache, |line| self.ui.say(line));
+            let wheels = tokio::select! {
+                biased;
+                () = self.cx.cancel.wait() => return Err(CloudError::interrupted().into()),
+                wheels = wheels => wheels?,
+            };
+            found.insert(action, wheels);
+        }
+        let materials = Materials::gather(&self.stack, &self.folder, &cache, &home, found)?;
+        Ok(blueprint::blueprint(&self.stack, &materials, &world.around))
     }
 
     /// The hosts called so far.
     pub(super) fn contacts(&self) -> Vec<String> {
         self.cx.cloud.contacts.hosts().into_keys().collect()
     }
+}
+
+/// What a stack needs, as far as this machine can tell by itself.
+pub(super) async fn offline(ui: Ui, name: &str, stack: &Stack, account: &str) -> Result<Materials, Failure> {
+    let cache = python::cache();
+    let mut chosen = BTreeMap::new();
+    for (action, request) in blueprint::requests(stack)? {
+        chosen.insert(action, wheels::choose(&request, &cache, |line| ui.say(line)).await?);
+    }
+    Ok(Materials::gather(stack, &folder(name), &cache, &blueprint::home_name(stack, account), chosen)?)
 }
 
 /// A field of what is there, for inputs that follow it.

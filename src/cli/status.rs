@@ -8,6 +8,7 @@ use crate::resource::{Live, Phase};
 use crate::text::lasting;
 use crate::ui::table::table;
 use crate::ui::{BOLD, DIM};
+use crate::{price, ui};
 
 /// Show what is there of the stack
 #[derive(Debug, clap::Args)]
@@ -22,6 +23,8 @@ pub(super) async fn run(global: &Global, args: &Args) -> Ended {
     let there: Vec<&Live> =
         world.live.iter().filter(|live| !matches!(live.resource.phase(), Phase::Ended(_))).collect();
     let cluster = world.any_cluster();
+    // Without a cluster, nothing costs by the hour.
+    let cost = world.cluster().map(|_| price::estimate(&session.stack));
     let ui = session.ui;
     if ui.json() {
         let resources: Vec<Value> = there
@@ -34,8 +37,7 @@ pub(super) async fn run(global: &Global, args: &Args) -> Ended {
             "resources": resources,
             "cluster": world.cluster().map(|live| live.resource.facts()),
             "history": cluster.filter(|_| world.cluster().is_none()).map(|live| live.resource.facts()),
-            // No prices are known yet.
-            "cost": null,
+            "cost": cost,
             "contacts": session.contacts(),
         }));
         return Ok(DONE);
@@ -57,6 +59,9 @@ pub(super) async fn run(global: &Global, args: &Args) -> Ended {
     }
     if let Some(live) = cluster {
         ui.out(format!("\n{}", about(&session, live)));
+    }
+    if let Some(cost) = &cost {
+        ui.out(ui::cost::line(cost));
     }
     if ui.verbose {
         ui.say(format!("{DIM}hosts called: {}{DIM:#}", session.contacts().join(", ")));

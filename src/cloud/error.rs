@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::display::DisplayErrorContext;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
@@ -109,7 +110,10 @@ impl CloudError {
     pub fn hint(&self) -> Option<String> {
         let hint = match self.class {
             Class::Taken => "rename it in the stack, or refer to it with `existing:`",
-            Class::Denied => "`fruitsinfra render STACK policy` writes what the caller must be allowed",
+            Class::Denied if self.code.is_none() => {
+                "sign in (`aws sso login`, AWS_PROFILE, or keys in the environment), or add `--local` for the embedded AWS"
+            }
+            Class::Denied => "ask for the permission that is named, or use other credentials (AWS_PROFILE)",
             Class::Throttled | Class::NotYet | Class::InUse | Class::Unknown | Class::TimedOut | Class::Interrupted => {
                 "run the same command again: it continues where this one ended"
             }
@@ -119,14 +123,14 @@ impl CloudError {
     }
 
     /// Sorts an SDK's error; `call` is `service Operation`.
-    pub fn from_sdk<E, R>(call: &str, error: &SdkError<E, R>) -> Self
+    pub fn from_sdk<E>(call: &str, error: &SdkError<E, HttpResponse>) -> Self
     where
         E: ProvideErrorMetadata + std::error::Error + 'static,
-        R: fmt::Debug + 'static,
     {
         let (class, code, message) = match error {
             SdkError::ServiceError(service) => {
-                let code = service.err().code().unwrap_or_default().to_owned();
+                let code = service.err().code().filter(|code| !code.is_empty());
+                let code = code.unwrap_or_else(|| of_status(service.raw().status().as_u16())).to_owned();
                 let message = service.err().message().unwrap_or_default().to_owned();
                 let class = sort(&code, &message);
                 let message = if message.is_empty() { format!("AWS answered {code}") } else { message };
@@ -138,18 +142,33 @@ impl CloudError {
             {
                 (class_of_refusal(error), None, chain(error))
             }
+            _ if causes(error).iter().any(|cause| cause.contains("loading credentials")) => {
+                (Class::Denied, None, format!("no credentials: {}", chain(error)))
+            }
             _ => (Class::Unknown, None, format!("no answer: {}", chain(error))),
         };
         Self { class, call: call.into(), code, message, detail: None }
     }
 }
 
-fn class_of_refusal<E: std::error::Error + 'static, R: fmt::Debug + 'static>(error: &SdkError<E, R>) -> Class {
+/// The code of an answer that has none: the answer to a HEAD has no body to hold one.
+fn of_status(status: u16) -> &'static str {
+    match status {
+        301 => "PermanentRedirect",
+        403 => "Forbidden",
+        404 => "NotFound",
+        412 => "PreconditionFailed",
+        503 => "SlowDown",
+        _ => "",
+    }
+}
+
+fn class_of_refusal<E: std::error::Error + 'static>(error: &SdkError<E, HttpResponse>) -> Class {
     if chain(error).contains(crate::cloud::http::FENCE) { Class::Refused } else { Class::Invalid }
 }
 
-/// The chain of causes, shortened to what a person reads.
-fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+/// What each cause says, outermost first.
+fn causes(error: &(dyn std::error::Error + 'static)) -> Vec<String> {
     let mut words = Vec::new();
     let mut next = Some(error);
     while let Some(cause) = next {
@@ -157,6 +176,12 @@ fn chain(error: &(dyn std::error::Error + 'static)) -> String {
         next = cause.source();
     }
     words.dedup();
+    words
+}
+
+/// The chain of causes, shortened to what a person reads.
+fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut words = causes(error);
     let last = words.pop().unwrap_or_else(|| DisplayErrorContext(error).to_string());
     match words.first() {
         Some(first) => format!("{first}: {last}"),
@@ -243,13 +268,12 @@ impl<T> Outcome<T> for Result<T, CloudError> {
 }
 
 /// Turns an SDK's result into ours: `call("s3 HeadBucket", request.send()).await`.
-pub async fn call<T, E, R>(
+pub async fn call<T, E>(
     name: &'static str,
-    sending: impl Future<Output = Result<T, SdkError<E, R>>>,
+    sending: impl Future<Output = Result<T, SdkError<E, HttpResponse>>>,
 ) -> Result<T, CloudError>
 where
     E: ProvideErrorMetadata + std::error::Error + 'static,
-    R: fmt::Debug + 'static,
 {
     sending.await.map_err(|error| CloudError::from_sdk(name, &error))
 }

@@ -10,7 +10,9 @@ impl Cloud {
     /// A bucket of this account in this region; elsewhere it is refused: data would leave the stack's region.
     pub async fn check_bucket(&self, name: &str) -> Result<(), CloudError> {
         let here = self.region.as_str();
-        let outside = |region: &str| CloudError::refused(format!("the existing bucket {name} lies in {region}, and the stack in {here}"));
+        let outside = |region: &str| {
+            CloudError::refused(format!("the existing bucket {name} lies in {region}, and the stack in {here}"))
+        };
         let owner = self.account().await?;
         match self.s3.head_bucket().bucket(name).expected_bucket_owner(owner).send().await {
             Ok(head) => match head.bucket_region.as_deref() {
@@ -24,7 +26,9 @@ impl Cloud {
                     SdkError::ResponseError(response) => Some(response.raw()),
                     _ => None,
                 };
-                if let Some(region) = raw.and_then(|raw| raw.headers().get("x-amz-bucket-region")).filter(|region| *region != here) {
+                if let Some(region) =
+                    raw.and_then(|raw| raw.headers().get("x-amz-bucket-region")).filter(|region| *region != here)
+                {
                     return Err(outside(region));
                 }
                 Err(named(CloudError::from_sdk("s3 HeadBucket", &error), &format!("the existing bucket {name}")))
@@ -38,7 +42,8 @@ impl Cloud {
     }
 
     pub async fn check_instance_profile(&self, name: &str) -> Result<(), CloudError> {
-        let found = call("iam GetInstanceProfile", self.iam.get_instance_profile().instance_profile_name(name).send()).await;
+        let found =
+            call("iam GetInstanceProfile", self.iam.get_instance_profile().instance_profile_name(name).send()).await;
         found.map(drop).map_err(|error| named(error, &format!("the existing instance profile {name}")))
     }
 

@@ -2,13 +2,20 @@
 //! bucket's expected owner.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
+use aws_sdk_s3::config::Config;
+use aws_sdk_s3::config::timeout::TimeoutConfig;
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::Object;
 use jiff::Timestamp;
 
 use crate::cloud::Cloud;
 use crate::cloud::error::{CloudError, Outcome, call};
+
+/// How long an upload may wait for its answer once it is sent, and bytes in a second below which it is given up.
+const ANSWER: Duration = Duration::from_secs(30);
+const SLOW: usize = 128 << 10;
 
 /// An object as a listing shows it.
 #[derive(Clone, Debug, PartialEq)]
@@ -53,6 +60,7 @@ impl Cloud {
         tags: &BTreeMap<String, String>,
     ) -> Result<String, CloudError> {
         let owner = self.account().await?;
+        let patience = patience(body.len());
         let mut put =
             self.s3.put_object().bucket(bucket).key(key).body(ByteStream::from(body)).expected_bucket_owner(owner);
         if !tags.is_empty() {
@@ -65,7 +73,8 @@ impl Cloud {
             If::Absent => put.if_none_match("*"),
             If::Same(etag) => put.if_match(etag),
         };
-        Ok(call("s3 PutObject", put.send()).await?.e_tag.unwrap_or_default())
+        let sending = put.customize().config_override(Config::builder().timeout_config(patience)).send();
+        Ok(call("s3 PutObject", sending).await?.e_tag.unwrap_or_default())
     }
 
     /// Deletes an object; one that is gone is fine.
@@ -101,6 +110,12 @@ impl Cloud {
             }
         }
     }
+}
+
+/// Time for a body of this many bytes over a slow line, besides what every call has.
+fn patience(size: usize) -> TimeoutConfig {
+    let long = ANSWER + Duration::from_secs((size / SLOW) as u64);
+    TimeoutConfig::builder().operation_attempt_timeout(long).operation_timeout(4 * long).build()
 }
 
 fn listed(object: Object) -> Listed {

@@ -116,6 +116,8 @@ pub struct Life {
     /// When it was asked for, in milliseconds since 1970.
     pub created: i64,
     pub has_steps: bool,
+    /// The bucket of its logs, into which it writes until its very end.
+    pub log_bucket: Option<Ref>,
     pub facts: Value,
 }
 
@@ -143,6 +145,8 @@ impl Resource for Cluster {
         needs.extend(bound.into_iter().flatten().filter_map(Ref::address).cloned().map(Need::binds));
         // Scripts and the log bucket are there first and outlive it, but a new one costs no cluster.
         needs.extend(self.birth.iter().flat_map(|birth| birth.after.iter().cloned().map(Need::orders)));
+        let log_bucket = self.life.iter().filter_map(|life| life.log_bucket.as_ref()?.address());
+        needs.extend(log_bucket.cloned().map(Need::orders));
         needs
     }
 
@@ -231,7 +235,11 @@ impl Resource for Cluster {
             service_group: self.fixed.service_group.as_ref().map(|group| group.resolved("security_group", known)),
             ..self.fixed.clone()
         };
-        Some(Arc::new(Self { fixed, ..self.clone() }))
+        let life = self.life.clone().map(|life| {
+            let log_bucket = life.log_bucket.as_ref().map(|bucket| bucket.resolved("bucket", known));
+            Life { log_bucket, ..life }
+        });
+        Some(Arc::new(Self { fixed, life, ..self.clone() }))
     }
 
     fn facts(&self) -> Value {
@@ -271,6 +279,11 @@ impl Resource for Cluster {
 
     async fn delete(&self, cx: &Cx, id: &Id) -> Result<(), CloudError> {
         life::end(cx, &self.address(), id, &self.phase()).await
+    }
+
+    async fn holds(&self, _cx: &Cx) -> Result<Option<String>, CloudError> {
+        let at_work = self.life.as_ref().is_some_and(|life| life.state == "RUNNING");
+        Ok(at_work.then(|| "a step that is running".into()))
     }
 
     async fn settle(&self, cx: &Cx, id: &Id) -> Result<(), CloudError> {

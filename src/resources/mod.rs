@@ -11,7 +11,7 @@ pub mod security_group;
 
 use std::time::Duration;
 
-use futures::future::try_join_all;
+use futures::future::join_all;
 
 use crate::cloud::error::{Class, CloudError};
 use crate::resource::{Address, Cx, Kind, Known, Live};
@@ -30,7 +30,12 @@ pub fn home() -> Address {
 
 /// Everything that bears the stack's mark, all kinds at once, references resolved.
 pub async fn list_all(cx: &Cx) -> Result<Vec<Live>, CloudError> {
-    let lists = try_join_all(KINDS.iter().map(|kind| (kind.list)(cx))).await?;
+    let lists = join_all(KINDS.iter().map(|kind| (kind.list)(cx))).await;
+    // A refusal is the cause of whatever else failed: a home in another region answers no other listing.
+    if let Some(refused) = lists.iter().find_map(|list| list.as_ref().err().filter(|e| e.class == Class::Refused)) {
+        return Err(refused.clone());
+    }
+    let lists: Vec<_> = lists.into_iter().collect::<Result<_, _>>()?;
     Ok(resolve(lists.into_iter().flatten().collect()))
 }
 

@@ -1,8 +1,9 @@
-//! Kind `object`: a file of ours in home: a bootstrap, a job's script, the model's weights. Its key carries
-//! its content's hash, so one listing tells what is there, and a changed file is another file.
+//! Kind `object`: a file of ours in home: a bootstrap, a job's script, the model's weights, a list of wheels and,
+//! beside it, the wheels. Its key carries its content's hash, so one listing tells what is there, and a changed
+//! file is another file.
 
 use std::fmt::Debug;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -13,6 +14,7 @@ use crate::cloud::mark::sha256_hex;
 use crate::cloud::objects::{If, Listed};
 use crate::resource::{Address, Change, Cx, Field, Id, Kind, Live, Need, Resource};
 use crate::resources::{HOME, home};
+use crate::text::bytes;
 
 const NAME: &str = "object";
 
@@ -35,10 +37,22 @@ pub enum Body {
     Stored,
 }
 
-/// Brings a file onto this machine.
+/// Files that an object is nothing without, in a folder of its name: they are sent after it and go before it, so
+/// that a listing finds all of them through it, and its count of them tells whether all are there.
+#[derive(Clone, Debug, Default)]
+pub enum Beside {
+    #[default]
+    Nothing,
+    /// So many files of this machine, in the folder that a maker brings.
+    Folder { maker: Arc<dyn Maker>, files: usize },
+    /// So many in S3 already.
+    Stored { files: usize },
+}
+
+/// Brings a file, or a folder of files, onto this machine.
 #[async_trait]
 pub trait Maker: Debug + Send + Sync {
-    /// Where the file is, now that it is there.
+    /// Where it is, now that it is there.
     async fn make(&self, cx: &Cx, address: &Address) -> Result<PathBuf, CloudError>;
 }
 
@@ -50,6 +64,7 @@ pub struct Object {
     pub content: Option<String>,
     pub extension: String,
     pub body: Body,
+    pub beside: Beside,
     /// Orders twins: the newest stays.
     pub modified: i64,
 }
@@ -62,6 +77,7 @@ impl Object {
             content: Some(crate::cloud::mark::fingerprint(text)),
             extension: extension.into(),
             body: Body::Text(text.into()),
+            beside: Beside::Nothing,
             modified: 0,
         }
     }
@@ -81,6 +97,11 @@ impl Object {
         Some(format!("s3://{}/{}", self.bucket, self.path()?))
     }
 
+    /// Where the files beside it are, as Spark and EMR take it.
+    pub fn beside_url(&self) -> Option<String> {
+        Some(format!("s3://{}/{}", self.bucket, folder(&self.path()?)))
+    }
+
     /// Reads key, hash and extension out of a listing's key.
     fn parse(bucket: &str, listed: &Listed) -> Option<Self> {
         let mut parts = listed.key.strip_prefix(PREFIX)?.splitn(3, '.');
@@ -91,9 +112,15 @@ impl Object {
             content: Some(content.into()),
             extension: extension.into(),
             body: Body::Stored,
+            beside: Beside::Nothing,
             modified: listed.modified.map_or(0, jiff::Timestamp::as_millisecond),
         })
     }
+}
+
+/// The folder beside an object: `weights.cbcc2e374b53.h5` -> `weights.cbcc2e374b53/`.
+fn folder(path: &str) -> String {
+    path.splitn(3, '.').take(2).collect::<Vec<_>>().join(".") + "/"
 }
 
 fn is_hash(text: &str) -> bool {
@@ -115,8 +142,13 @@ impl Resource for Object {
     }
 
     fn fields(&self) -> Vec<Field> {
-        let Self { key: _, bucket: _, content, extension: _, body: _, modified: _ } = self;
-        content.as_deref().map(|content| Field::updates("content", content)).into_iter().collect()
+        let Self { key: _, bucket: _, content, extension: _, body: _, beside, modified: _ } = self;
+        let content = content.as_deref().map(|content| Field::updates("content", content));
+        let files = match beside {
+            Beside::Nothing => None,
+            Beside::Folder { files, .. } | Beside::Stored { files } => Some(Field::updates("files", *files)),
+        };
+        content.into_iter().chain(files).collect()
     }
 
     fn standing(&self) -> (bool, i64) {
@@ -136,26 +168,72 @@ impl Resource for Object {
         };
         let path =
             Self { content, ..self.clone() }.path().ok_or_else(|| CloudError::bug("an object without a hash"))?;
+        let beside = match &self.beside {
+            Beside::Folder { maker, .. } => Some(maker.make(cx, &self.address()).await?),
+            Beside::Nothing | Beside::Stored { .. } => None,
+        };
         let tags = cx.mark(&self.address()).tags();
         cx.cloud.put_object(&self.bucket, &path, body, If::Always, &tags).await?;
+        if let Some(files) = beside {
+            self.send(cx, &files, &folder(&path)).await?;
+        }
         Ok(Id(path))
     }
 
     async fn update(&self, cx: &Cx, id: &Id, _changes: &[Change]) -> Result<(), CloudError> {
         let made = self.create(cx).await?;
         if made != *id {
-            cx.cloud.delete_object(&self.bucket, &id.0, If::Always).await?;
+            self.delete(cx, id).await?;
         }
         cx.learn(self.address(), made);
         Ok(())
     }
 
     async fn delete(&self, cx: &Cx, id: &Id) -> Result<(), CloudError> {
+        if !matches!(self.beside, Beside::Nothing) {
+            for file in cx.cloud.list_objects(&self.bucket, &folder(&id.0)).await?.unwrap_or_default() {
+                cx.cloud.delete_object(&self.bucket, &file.key, If::Always).await?;
+            }
+        }
         cx.cloud.delete_object(&self.bucket, &id.0, If::Always).await
     }
 }
 
-async fn read(path: &std::path::Path) -> Result<Vec<u8>, CloudError> {
+impl Object {
+    /// Sends what is not there yet of a folder's files.
+    async fn send(&self, cx: &Cx, from: &Path, to: &str) -> Result<(), CloudError> {
+        let address = self.address();
+        let there = cx.cloud.list_objects(&self.bucket, to).await?.unwrap_or_default();
+        let tags = cx.mark(&address).tags();
+        for (name, size) in files(from).await? {
+            let key = format!("{to}{name}");
+            if there.iter().any(|listed| listed.key == key && listed.size == size) {
+                continue;
+            }
+            if cx.cancel.requested() {
+                return Err(CloudError::interrupted());
+            }
+            cx.say(&address, format!("sending {name} ({})", bytes(size)));
+            cx.cloud.put_object(&self.bucket, &key, read(&from.join(&name)).await?, If::Always, &tags).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Names and sizes of a folder's files, in order.
+async fn files(folder: &Path) -> Result<Vec<(String, u64)>, CloudError> {
+    let failed = |e: std::io::Error| CloudError::failed(format!("{} cannot be read: {e}", folder.display()));
+    let mut entries = tokio::fs::read_dir(folder).await.map_err(failed)?;
+    let mut found = Vec::new();
+    while let Some(entry) = entries.next_entry().await.map_err(failed)? {
+        let size = entry.metadata().await.map_err(failed)?.len();
+        found.push((entry.file_name().to_string_lossy().into_owned(), size));
+    }
+    found.sort();
+    Ok(found)
+}
+
+async fn read(path: &Path) -> Result<Vec<u8>, CloudError> {
     tokio::fs::read(path).await.map_err(|e| CloudError::failed(format!("{} cannot be read: {e}", path.display())))
 }
 
@@ -163,8 +241,18 @@ async fn list(cx: &Cx) -> Result<Vec<Live>, CloudError> {
     let home = format!("{}-{HOME}-{}", cx.stack, cx.cloud.account().await?);
     // What lies in our own home below our own prefix is ours by its place.
     let listed = cx.cloud.list_objects(&home, PREFIX).await?.unwrap_or_default();
-    let found = listed.iter().filter_map(|l| Object::parse(&home, l).map(|object| (Id(l.key.clone()), object)));
+    let found = found(&home, &listed).into_iter();
     Ok(found.map(|(id, object)| Live { id, mark: cx.mark(&object.address()), resource: Arc::new(object) }).collect())
+}
+
+/// The objects in a listing, each with the number of files beside it.
+fn found(home: &str, listed: &[Listed]) -> Vec<(Id, Object)> {
+    let objects = listed.iter().filter_map(|l| Some((l, Object::parse(home, l)?)));
+    let beside = |key: &str| match listed.iter().filter(|l| l.key.starts_with(&folder(key))).count() {
+        0 => Beside::Nothing,
+        files => Beside::Stored { files },
+    };
+    objects.map(|(l, object)| (Id(l.key.clone()), Object { beside: beside(&l.key), ..object })).collect()
 }
 
 #[cfg(test)]
@@ -191,6 +279,18 @@ mod tests {
     fn what_is_not_on_this_machine_yet_is_not_compared() {
         let unknown = Object { content: None, ..Object::text("weights-imagenet", "home", "h5", "w") };
         assert_eq!((unknown.fields(), unknown.path()), (vec![], None));
+    }
+
+    #[test]
+    fn files_beside_an_object_are_counted_and_never_taken_for_objects() {
+        let list = Object::text("wheels-python", "home", "txt", "three wheels");
+        let path = list.path().expect("hashed");
+        let wheel = |version: &str| listed(&format!("{}six-{version}-py3-none-any.whl", folder(&path)));
+        let there = [listed(&path), wheel("1.0123456789ab.2"), wheel("1.17.0"), listed("fruitsinfra/objects/x")];
+        let found = found("home", &there);
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert_eq!(found[0].1.fields().last(), Some(&Field::updates("files", 2)));
+        assert_eq!(list.beside_url(), Some(format!("s3://home/{}", folder(&path))));
     }
 
     #[test]

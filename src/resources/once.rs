@@ -64,6 +64,10 @@ async fn settle(cx: &Cx, thing: &dyn Once, home: &str, key: &str) -> Result<Id, 
     let begun = cx.clock.now();
     let mut tries = 0;
     loop {
+        // A call that hung may have outlived a person's patience: nothing new starts.
+        if cx.cancel.requested() {
+            return Err(CloudError::interrupted());
+        }
         let intent = Intent { nonce: format!("{:016x}", fastrand::u64(..)), at: cx.clock.now() };
         let body = serde_json::to_vec(&intent).map_err(|e| CloudError::bug(e.to_string()))?;
         cx.cloud.put_object(home, key, body, If::Always, &BTreeMap::new()).await?;

@@ -195,7 +195,8 @@ pub(super) struct BootstrapForm {
     template: Option<String>,
     /// Python packages for the template, each with its version.
     packages: Option<BTreeMap<String, String>>,
-    /// Where nodes get the packages from; `index` unless said.
+    /// Where nodes get the packages from: the package `index`, unless said, or `s3`, wheels that `up` puts into
+    /// the stack's home beforehand.
     packages_from: Option<PackagesFrom>,
     /// A script of one's own, relative to the stack's file.
     script: Option<PathBuf>,

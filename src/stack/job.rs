@@ -39,7 +39,9 @@ pub enum PackagesFrom {
     /// The Python package index, over the internet.
     #[default]
     Index,
-    /// Hashed wheels, put into the stack's home bucket beforehand.
+    /// The stack's home bucket: `up` chooses wheels for the nodes' Python and processor, with all they need, and
+    /// puts them there. Nodes call no index and check each file by its sha256, and what was chosen first stays
+    /// until the packages change.
     S3,
 }
 

@@ -54,6 +54,16 @@ impl Release {
         }
     }
 
+    /// The nodes' glibc is 2.this: Amazon Linux 2023's from 7.0 on, before it Amazon Linux 2's.
+    #[must_use]
+    pub fn glibc(&self) -> Option<u32> {
+        match (self.spark_line, self.major) {
+            (true, _) | (false, 7) => Some(34),
+            (false, 6) => Some(26),
+            _ => None,
+        }
+    }
+
     /// Version of the TensorFlow application, where it is known; see [`Self::has_tensorflow`].
     #[must_use]
     pub fn tensorflow(&self) -> Option<&'static str> {

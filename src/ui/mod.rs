@@ -1,6 +1,7 @@
 //! Everything a person or a script sees. Rooms below return facts; here they become text, JSON lines or
 //! progress. Only this room and `cli` print.
 
+pub mod cost;
 pub mod events;
 pub mod plan;
 pub mod snippet;

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::{BOLD, DIM, GREEN, RED, YELLOW};
 use crate::plan::{Action, Plan, Step};
 use crate::policy::Refusal;
+use crate::price::Cost;
 use crate::resource::{Change, Resource};
 use crate::sync::Batch;
 use crate::text::{bytes, counted};
@@ -20,9 +21,10 @@ pub struct Shown<'a> {
     pub account: &'a str,
     pub uploads: &'a [Batch],
     pub refusals: &'a [Refusal],
+    pub cost: Option<&'a Cost>,
     /// What would be lost, by address.
     pub losses: Vec<(String, String)>,
-    /// Who wrote the weights of each job.
+    /// Hosts that were called.
     pub contacts: Vec<String>,
 }
 
@@ -49,8 +51,7 @@ pub fn json<E: AsRef<dyn Resource>>(plan: &Plan<E>, shown: &Shown) -> Value {
         "steps": steps,
         "summary": plan.counts(),
         "uploads": shown.uploads,
-        // No prices are known yet.
-        "cost": null,
+        "cost": shown.cost,
         "refusals": shown.refusals,
         "contacts": shown.contacts,
     })
@@ -74,6 +75,9 @@ pub fn text<E: AsRef<dyn Resource>>(plan: &Plan<E>, shown: &Shown) -> String {
     }
     for Refusal { code, message } in shown.refusals {
         let _ = writeln!(out, "{RED}refused{RED:#} {code}: {message}");
+    }
+    if let Some(cost) = shown.cost {
+        let _ = writeln!(out, "\n{}", super::cost::line(cost));
     }
     let kept = plan.counts().keep;
     if plan.is_empty() {

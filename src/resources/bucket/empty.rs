@@ -142,11 +142,8 @@ async fn erase(cx: &Cx, name: &str, versions: Vec<Version>) -> Result<(), CloudE
     let objects = versions
         .into_iter()
         .map(|v| {
-            ObjectIdentifier::builder()
-                .key(v.key)
-                .set_version_id(v.id.filter(|id| id != "null"))
-                .build()
-                .map_err(|e| super::built(&e))
+            // Also "null", by name: without it, a bucket that once was versioned answers with one more marker.
+            ObjectIdentifier::builder().key(v.key).set_version_id(v.id).build().map_err(|e| super::built(&e))
         })
         .collect::<Result<Vec<_>, _>>()?;
     for thousand in objects.chunks(1000) {

@@ -1,12 +1,21 @@
 //! Instance groups of a running cluster: their sizes, new task groups, configurations of one group. EMR
 //! removes no group: one that is not wanted is sized to 0.
 
-use aws_sdk_emr::types::{InstanceGroup, InstanceGroupModifyConfig, InstanceGroupType, InstanceRoleType, MarketType};
+use std::time::Duration;
+
+use aws_sdk_emr::types::{
+    InstanceGroup, InstanceGroupModifyConfig, InstanceGroupState as State, InstanceGroupType, InstanceRoleType,
+    MarketType,
+};
 
 use super::birth::{NodeGroup, configuration, instance_group};
 use super::{Cluster, read};
-use crate::cloud::error::{CloudError, call};
-use crate::resource::{Change, Cx, Id};
+use crate::cloud::error::{Class, CloudError, call};
+use crate::resource::{Change, Cx, Id, Resource};
+use crate::resources::patiently;
+
+/// A group that is being resized or reconfigured is done with it within this, capacity given.
+const AT_REST: Duration = Duration::from_mins(15);
 
 /// How a task group reads in a plan: `2 x m5.xlarge spot`.
 pub(super) fn words(count: i32, instance_type: &str, spot: bool) -> String {
@@ -52,8 +61,7 @@ pub(super) async fn update(cluster: &Cluster, cx: &Cx, id: &Id, changes: &[Chang
         });
     }
     if !modified.is_empty() {
-        let modify = cx.cloud.emr.modify_instance_groups().cluster_id(&id.0).set_instance_groups(Some(modified));
-        call("emr ModifyInstanceGroups", modify.send()).await?;
+        patiently(cx, &cluster.address(), AT_REST, || modify(cx, id, &modified)).await?;
     }
     let new = birth.task.iter().filter(|wanted| !tasks().any(|group| same(group, wanted)));
     let new = new.map(|wanted| instance_group(wanted, InstanceRoleType::Task)).collect::<Vec<_>>();
@@ -62,6 +70,20 @@ pub(super) async fn update(cluster: &Cluster, cx: &Cx, id: &Id, changes: &[Chang
         call("emr AddInstanceGroups", add.send()).await?;
     }
     Ok(())
+}
+
+/// EMR refuses to change a group that is still changing, in words that vary: then it is a matter of time.
+async fn modify(cx: &Cx, id: &Id, groups: &[InstanceGroupModifyConfig]) -> Result<(), CloudError> {
+    let modify = cx.cloud.emr.modify_instance_groups().cluster_id(&id.0).set_instance_groups(Some(groups.to_vec()));
+    let Err(error) = call("emr ModifyInstanceGroups", modify.send()).await else { return Ok(()) };
+    let changing = |group: &InstanceGroup| {
+        let state = group.status.as_ref().and_then(|status| status.state.as_ref());
+        state.is_some_and(|state| {
+            [State::Provisioning, State::Bootstrapping, State::Resizing, State::Reconfiguring].contains(state)
+        })
+    };
+    let wait = error.class == Class::Invalid && read::groups(cx, id).await?.iter().any(changing);
+    Err(if wait { CloudError { class: Class::NotYet, ..error } } else { error })
 }
 
 fn resize(group: &InstanceGroup, count: i32) -> Option<InstanceGroupModifyConfig> {

@@ -120,6 +120,7 @@ async fn read(cx: &Cx, summary: &ClusterSummary, with_steps: bool) -> Result<Opt
     let life = Life {
         state: status.state.as_ref().map_or_else(String::new, |state| state.as_str().to_owned()),
         created: created(Some(&status)),
+        log_bucket: cluster.log_uri().and_then(|uri| uri.split("://").nth(1)?.split('/').next()).map(Ref::id),
         facts: facts(&id, &cluster, &status),
         phase,
         has_steps,

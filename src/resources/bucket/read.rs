@@ -1,0 +1,132 @@
+//! Reading buckets: one listing by the stack's prefix, then the settings of each that is the stack's. It never
+//! reads one of another region, and takes a bucket that is closed to us for somebody else's.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use aws_sdk_s3::types::{BucketVersioningStatus, ExpirationStatus, LifecycleRule};
+use futures::future::try_join_all;
+
+use super::{Bucket, NAME, Settings};
+use crate::cloud::error::{Class, CloudError, Outcome, call};
+use crate::cloud::mark::{Mark, own_tags};
+use crate::resource::{Cx, Id, Live};
+use crate::resources::HOME;
+
+/// Every bucket that bears the stack's mark, with its settings.
+pub(super) async fn list(cx: &Cx) -> Result<Vec<Live>, CloudError> {
+    let mut found = Vec::new();
+    let mut token = None;
+    let prefix = format!("{}-", cx.stack);
+    loop {
+        let page = cx.cloud.s3.list_buckets().prefix(&prefix).max_buckets(1000).set_continuation_token(token).send();
+        let page = call("s3 ListBuckets", page).await?;
+        for bucket in page.buckets.unwrap_or_default() {
+            found.push((bucket.name.unwrap_or_default(), bucket.bucket_region));
+        }
+        token = page.continuation_token;
+        if token.is_none() {
+            break;
+        }
+    }
+    let here = cx.cloud.region.as_str();
+    if let Some((name, region)) = elsewhere(&found, here, &cx.stack, cx.cloud.account().await?) {
+        return Err(CloudError::refused(format!(
+            "stack `{}` lives in {region} (its home is {name}) and the file says {here}: write `region: {region}` again, or destroy it there first",
+            cx.stack
+        )));
+    }
+    let near = found.into_iter().filter(|(_, region)| region.as_deref().is_none_or(|r| r == here));
+    let found = try_join_all(near.map(|(name, _)| async move { read(cx, &name).await })).await?;
+    Ok(found.into_iter().flatten().collect())
+}
+
+/// The stack's home in another region: a stack whose `region:` was edited would start a second life.
+fn elsewhere<'a>(
+    found: &'a [(String, Option<String>)],
+    here: &str,
+    stack: &str,
+    account: &str,
+) -> Option<(&'a str, &'a str)> {
+    let home = format!("{stack}-{HOME}-{account}");
+    found.iter().find_map(|(name, region)| {
+        region.as_deref().filter(|r| *r != here && *name == home).map(|r| (name.as_str(), r))
+    })
+}
+
+pub(super) async fn tags(cx: &Cx, name: &str) -> Result<BTreeMap<String, String>, CloudError> {
+    let owner = cx.cloud.account().await?;
+    let get = cx.cloud.s3.get_bucket_tagging().bucket(name).expected_bucket_owner(owner).send();
+    let answer = call("s3 GetBucketTagging", get).await.or_absent()?;
+    Ok(answer.map(|a| a.tag_set.into_iter().map(|t| (t.key, t.value)).collect()).unwrap_or_default())
+}
+
+/// One bucket with all its settings, asked at once; `None` if it does not bear the stack's mark.
+async fn read(cx: &Cx, name: &str) -> Result<Option<Live>, CloudError> {
+    let (s3, owner) = (&cx.cloud.s3, cx.cloud.account().await?);
+    let home = name == format!("{}-{HOME}-{owner}", cx.stack);
+    let versioning = async {
+        if home {
+            return Ok(None);
+        }
+        let get = s3.get_bucket_versioning().bucket(name).expected_bucket_owner(owner).send();
+        call("s3 GetBucketVersioning", get).await.or_absent()
+    };
+    let lifecycle = async {
+        if home {
+            return Ok(None);
+        }
+        let get = s3.get_bucket_lifecycle_configuration().bucket(name).expected_bucket_owner(owner).send();
+        call("s3 GetBucketLifecycleConfiguration", get).await.or_absent()
+    };
+    let (tags, block, encryption, versioning, lifecycle, ownership, policy) = futures::join!(
+        tags(cx, name),
+        call("s3 GetPublicAccessBlock", s3.get_public_access_block().bucket(name).expected_bucket_owner(owner).send()),
+        call("s3 GetBucketEncryption", s3.get_bucket_encryption().bucket(name).expected_bucket_owner(owner).send()),
+        versioning,
+        lifecycle,
+        call(
+            "s3 GetBucketOwnershipControls",
+            s3.get_bucket_ownership_controls().bucket(name).expected_bucket_owner(owner).send()
+        ),
+        call("s3 GetBucketPolicy", s3.get_bucket_policy().bucket(name).expected_bucket_owner(owner).send()),
+    );
+    let tags = match tags {
+        // Closed to us: then it is not ours.
+        Err(error) if error.class == Class::Denied => return Ok(None),
+        tags => tags?,
+    };
+    let Some(mark) = Mark::read(&tags, &cx.stack) else { return Ok(None) };
+    let Some(key) = mark.key(NAME).map(str::to_owned) else { return Ok(None) };
+    let block = block.or_absent()?.and_then(|b| b.public_access_block_configuration);
+    let rules = encryption
+        .or_absent()?
+        .and_then(|e| e.server_side_encryption_configuration)
+        .map(|c| c.rules)
+        .unwrap_or_default();
+    let default = rules.into_iter().find_map(|rule| rule.apply_server_side_encryption_by_default);
+    let expire = lifecycle?.and_then(|l| l.rules).unwrap_or_default();
+    let controls = ownership.or_absent()?.and_then(|o| o.ownership_controls).map(|c| c.rules).unwrap_or_default();
+    let policy = policy.or_absent()?.and_then(|p| p.policy);
+    let settings = Settings {
+        public_access_blocked: block.is_some_and(|b| {
+            [b.block_public_acls, b.ignore_public_acls, b.block_public_policy, b.restrict_public_buckets]
+                == [Some(true); 4]
+        }),
+        ownership: controls.first().map(|rule| rule.object_ownership.as_str().to_owned()).unwrap_or_default(),
+        encryption: default
+            .map_or_else(String::new, |d| d.kms_master_key_id.unwrap_or_else(|| d.sse_algorithm.as_str().to_owned())),
+        versioning: versioning?.and_then(|v| v.status) == Some(BucketVersioningStatus::Enabled),
+        expire: expire.into_iter().filter_map(expiring).collect(),
+        policy: policy.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default(),
+        tags: own_tags(&tags),
+    };
+    let bucket = Bucket { key, name: name.to_owned(), region: cx.cloud.region, settings };
+    Ok(Some(Live { id: Id(name.to_owned()), resource: Arc::new(bucket), mark }))
+}
+
+fn expiring(rule: LifecycleRule) -> Option<(String, i32)> {
+    let enabled = rule.status == ExpirationStatus::Enabled;
+    let prefix = rule.filter.and_then(|filter| filter.prefix).unwrap_or_default();
+    rule.expiration.and_then(|e| e.days).filter(|_| enabled).map(|days| (prefix, days))
+}

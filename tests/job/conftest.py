@@ -1,0 +1,156 @@
+"""What the tests of the templates and the job stand on: rendered scripts, sample images, weights, an AWS and a real Spark.
+
+Everything is made or installed into the same cache that `fruitsinfra` uses. No test may need a network beyond loopback.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+import boto3
+import minijinja
+import pytest
+
+HERE = Path(__file__).parent
+ROOT = HERE.parent.parent
+sys.path.insert(0, str(ROOT / "scripts"))
+from local_aws import install, spark  # noqa: E402
+
+REGION = "eu-west-3"
+ROOT_KEY = {"access_key": "test", "secret_key": "test", "session_token": ""}
+JOB = {
+    "stack": {"name": "fruits-test", "region": REGION},
+    "job": {"name": "features", "model": {"name": "MobileNetV2"}, "partitions": None, "batch": 16,
+            "pca": {"variance": 0.90, "standardise": True, "max_components": 300}},
+}
+
+
+def render(template: str, values: dict) -> str:
+    """A template, as the tool renders it: an undefined value is an error."""
+    environment = minijinja.Environment(undefined_behavior="strict", keep_trailing_newline=True)
+    return environment.render_str((ROOT / "templates" / template).read_text(), **values)
+
+
+@pytest.fixture(scope="session")
+def cache() -> Path:
+    user = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(os.environ.get("FRUITSINFRA_CACHE") or Path(user) / "fruitsinfra")
+
+
+@pytest.fixture(scope="session")
+def spark_python(cache: Path) -> str:
+    return install.ensure("spark", cache)["python"]
+
+
+@pytest.fixture(scope="session")
+def trained(cache: Path) -> Path:
+    return Path(install.ensure("weights", cache)["path"])
+
+
+@pytest.fixture(scope="session")
+def untrained(cache: Path) -> Path:
+    return Path(install.ensure("seeded", cache)["path"])
+
+
+@pytest.fixture(scope="session")
+def with_spark(spark_python: str):
+    """Runs a Python file of the project with Spark's Python, and returns what it printed."""
+    def run(script: Path, *arguments: object) -> str:
+        command = [spark_python, str(script), *map(str, arguments)]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=120, cwd=HERE)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+    return run
+
+
+@pytest.fixture(scope="session")
+def samples(with_spark, tmp_path_factory) -> Path:
+    """8 classes of 8 images."""
+    folder = tmp_path_factory.mktemp("samples")
+    with_spark(ROOT / "scripts" / "sample_images.py", folder, "--per-class", 8)
+    return folder / "Training"
+
+
+@pytest.fixture(scope="session")
+def endpoint(cache: Path, tmp_path_factory):
+    """An embedded AWS of the session's own."""
+    folder = tmp_path_factory.mktemp("aws")
+    python = install.ensure("aws", cache)["python"]
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT / "scripts"), "PYTHONDONTWRITEBYTECODE": "1"}
+    server = subprocess.Popen([python, "-m", "local_aws", "--dir", folder, "--port", "0"], env=environment)
+    try:
+        for _ in range(600):
+            assert server.poll() is None, (folder / "server.log").read_text()
+            if (folder / "status.json").exists():
+                break
+            time.sleep(0.1)
+        yield json.loads((folder / "status.json").read_text())["endpoint"]
+    finally:
+        server.terminate()
+        server.wait(20)
+
+
+class Run(NamedTuple):
+    """One run of the job: how it ended, what it said, and the bucket with what it wrote."""
+
+    code: int
+    said: str  # both streams: spark-submit sends all that a Python driver says to stdout
+    bucket: "Bucket"
+
+    @property
+    def report(self) -> dict:
+        return self.bucket.json("report/report.json")
+
+
+class Bucket:
+    """A bucket of the embedded AWS, in the stack's layout: images/, weights/ and what the job writes beside them."""
+
+    def __init__(self, endpoint: str, name: str):
+        self.name, self._endpoint = name, endpoint
+        self._s3 = boto3.client(
+            "s3", endpoint_url=endpoint, region_name=REGION, aws_access_key_id="test", aws_secret_access_key="test")
+        self._s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": REGION})
+
+    def put(self, key: str, body: bytes) -> None:
+        self._s3.put_object(Bucket=self.name, Key=key, Body=body)
+
+    def put_folder(self, folder: Path, prefix: str) -> None:
+        for file in folder.rglob("*"):
+            if file.is_file():
+                self.put(prefix + str(file.relative_to(folder)), file.read_bytes())
+
+    def keys(self, prefix: str = "") -> list[str]:
+        pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=self.name, Prefix=prefix)
+        return [entry["Key"] for page in pages for entry in page.get("Contents", [])]
+
+    def get(self, key: str) -> bytes:
+        return self._s3.get_object(Bucket=self.name, Key=key)["Body"].read()
+
+    def json(self, key: str) -> dict:
+        return json.loads(self.get(key))
+
+    def fetch(self, prefix: str, folder: Path) -> Path:
+        """Everything below a prefix, as files."""
+        for key in self.keys(prefix):
+            target = folder / key
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(self.get(key))
+        return folder
+
+    def run(self, cache: Path, workdir: Path, weights: Path, source: str, values: dict = JOB) -> Run:
+        """Runs the rendered job on this bucket, as a step of EMR: the script comes from s3:// as well."""
+        self.put("jobs/features.py", render("jobs/fruit_features.py.j2", values).encode())
+        self.put("weights/w.h5", weights.read_bytes())
+        here = f"s3://{self.name}"
+        command, environment = spark.command(cache, workdir, self._endpoint, REGION, ROOT_KEY, [
+            "--deploy-mode", "cluster", "--conf", "spark.yarn.maxAppAttempts=1", f"{here}/jobs/features.py",
+            "--input", f"{here}/images/", "--output", f"{here}/", "--weights", f"{here}/weights/w.h5", "--weights-source", source])
+        # A fence: whoever calls out finds a closed port, and the job would fail.
+        fence = dict.fromkeys(("http_proxy", "https_proxy"), "http://127.0.0.1:9") | {"no_proxy": "127.0.0.1"}
+        done = subprocess.run(command, env=environment | fence, cwd=workdir, text=True, timeout=600,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        return Run(done.returncode, done.stdout, self)
