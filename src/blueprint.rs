@@ -194,7 +194,8 @@ fn plain(name: &str) -> String {
     if plain == name { plain } else { format!("{plain}-{}", &crate::cloud::mark::fingerprint(name)[..4]) }
 }
 
-fn roles(stack: &Stack, around: &Surroundings) -> Vec<Role> {
+/// The roles of a stack, as they would be made.
+pub fn roles(stack: &Stack, around: &Surroundings) -> Vec<Role> {
     let role = |key: &str, trust, policy| Role {
         key: key.into(),
         name: format!("{}-{key}", stack.name),

@@ -24,6 +24,7 @@
 //! | [`script`], [`weights`], [`wheels`], [`python`] | what nodes run: texts, weights, packages, and the installer | decide what a stack means |
 //! | [`blueprint`] | stack + materials + surroundings -> the resources it means | await |
 //! | [`plan`] | desired x existing -> steps | await, or know a kind |
+//! | [`price`] | a stack -> what it costs, from a dated table | guess |
 //! | [`policy`] | plan x limits -> approved or refused | await |
 //! | [`lease`], [`event`] | one writer a stack; all that can happen | need an unlock; print |
 //! | [`engine`] | an approved plan -> a concurrent walk | decide, retry, print |

@@ -134,13 +134,30 @@ pub fn plan<E: AsRef<dyn Resource> + Clone>(
         }
         steps.push(Step { address, action, desired: Some(to.clone()), existing: from, note });
     }
-    let leave = have.into_iter().map(|(address, live)| (address, live, None));
+    steps.extend(left_over(have, surplus, |_| false));
+    Ok(Plan { steps })
+}
+
+/// Takes away what does not stay and keeps the rest as it is, however odd that is: what lacks a need of its own,
+/// or is there twice, must not stand in the way.
+pub fn removal<E: AsRef<dyn Resource> + Clone>(existing: &[E], stays: impl Fn(&Address) -> bool) -> Plan<E> {
+    let (have, _, surplus) = settle_twins(existing);
+    Plan { steps: left_over(have, surplus, stays).collect() }
+}
+
+/// Steps for what nobody desires.
+fn left_over<E>(
+    have: BTreeMap<Address, E>,
+    surplus: Vec<(Address, E)>,
+    stays: impl Fn(&Address) -> bool,
+) -> impl Iterator<Item = Step<E>> {
+    let single = have.into_iter().map(|(address, live)| (address, live, None));
     let twins =
         surplus.into_iter().map(|(address, live)| (address, live, Some("a second one at this address".to_owned())));
-    for (address, live, note) in leave.chain(twins) {
-        steps.push(Step { address, action: Action::Delete, desired: None, existing: Some(live), note });
-    }
-    Ok(Plan { steps })
+    single.chain(twins).map(move |(address, live, note)| {
+        let action = if stays(&address) { Action::Keep } else { Action::Delete };
+        Step { address, action, desired: None, existing: Some(live), note }
+    })
 }
 
 /// One existing resource an address, those that ended told apart, the rest surplus.
@@ -420,6 +437,14 @@ pub(crate) mod tests {
         assert_eq!(plan.steps[0].existing.as_ref().map(|live| live.id.0.as_str()), Some("id-a-3"));
         let plan = of([Part::new("a")], [twin(1), twin(3).in_phase(Phase::Ending)]);
         assert_eq!(words(&plan), "a keep, a delete (a second one at this address)");
+    }
+
+    #[test]
+    fn a_removal_leaves_what_stays_even_if_it_is_odd() {
+        let twin = |standing| Part { standing, ..Part::new("a") }.after("gone").live("me");
+        let live = [twin(1), twin(2), Part::new("b").live("me")];
+        let plan = removal(&live, |address| address.key == "a");
+        assert_eq!(words(&plan), "a keep, b delete, a keep (a second one at this address)");
     }
 
     #[test]

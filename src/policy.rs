@@ -3,7 +3,9 @@
 use serde::Serialize;
 
 use crate::plan::{Action, Plan, PlanError};
+use crate::price::Cost;
 use crate::resource::Live;
+use crate::stack::Limits;
 
 /// A plan that may be carried out. Only [`check`] makes one.
 #[derive(Debug)]
@@ -28,9 +30,44 @@ impl From<PlanError> for Refusal {
     }
 }
 
-/// Everything that forbids this plan to this owner.
-pub fn refusals(plan: &Plan<Live>, owner: &str) -> Vec<Refusal> {
-    strangers(plan, owner).chain(guarded(plan)).collect()
+/// What a plan is held against.
+#[derive(Clone, Copy, Debug)]
+pub struct Terms<'a> {
+    pub owner: &'a str,
+    /// Bounds on money, and what the stack costs; `None` where nothing is started.
+    pub spending: Option<(&'a Limits, &'a Cost)>,
+}
+
+impl<'a> From<&'a str> for Terms<'a> {
+    /// An owner who starts nothing.
+    fn from(owner: &'a str) -> Self {
+        Self { owner, spending: None }
+    }
+}
+
+/// Everything that forbids this plan.
+pub fn refusals<'a>(plan: &Plan<Live>, terms: impl Into<Terms<'a>>) -> Vec<Refusal> {
+    let Terms { owner, spending } = terms.into();
+    strangers(plan, owner).chain(guarded(plan)).chain(overspending(plan, spending)).collect()
+}
+
+/// Bounds that the stack's cost exceeds, if the plan starts or changes anything. What has no known price
+/// exceeds none: it is said under the plan.
+fn overspending(plan: &Plan<Live>, spending: Option<(&Limits, &Cost)>) -> Vec<Refusal> {
+    let starts = plan.steps.iter().any(|step| !matches!(step.action, Action::Keep | Action::Delete));
+    let Some((limits, cost)) = spending.filter(|_| starts) else { return vec![] };
+    let bounds = [
+        ("an hour", "hourly", limits.hourly, cost.hourly.total),
+        ("its whole lifetime", "demo", limits.demo, cost.until_end),
+    ];
+    let exceeded = bounds.into_iter().filter_map(|(what, name, bound, amount)| {
+        let (bound, amount) = (bound?, amount?);
+        (amount > bound.usd()).then(|| Refusal {
+            code: "FI910",
+            message: format!("{what} would cost {amount:.2} USD, and `limits.{name}` allows {bound}: take fewer or smaller nodes, or raise it"),
+        })
+    });
+    exceeded.collect()
 }
 
 fn guarded(plan: &Plan<Live>) -> impl Iterator<Item = Refusal> {
@@ -57,8 +94,8 @@ fn strangers(plan: &Plan<Live>, owner: &str) -> impl Iterator<Item = Refusal> {
 }
 
 /// Lets a plan pass, or says why not.
-pub fn check(plan: Plan<Live>, owner: &str) -> Result<Approved, Vec<Refusal>> {
-    let refusals = refusals(&plan, owner);
+pub fn check<'a>(plan: Plan<Live>, terms: impl Into<Terms<'a>>) -> Result<Approved, Vec<Refusal>> {
+    let refusals = refusals(&plan, terms);
     if refusals.is_empty() { Ok(Approved(plan)) } else { Err(refusals) }
 }
 
@@ -70,9 +107,9 @@ mod tests {
     use crate::plan::tests::Part;
     use crate::resource::Field;
 
-    fn codes(desired: Vec<Part>, live: Vec<Live>) -> Vec<&'static str> {
+    fn codes(desired: Vec<Part>, live: &[Live]) -> Vec<&'static str> {
         let desired: Vec<_> = desired.into_iter().map(Part::desired).collect();
-        let plan = plan(&desired, &live).expect("a plan");
+        let plan = plan(&desired, live).expect("a plan");
         let said = refusals(&plan, "me").into_iter().map(|refusal| refusal.code).collect::<Vec<_>>();
         assert_eq!(check(plan, "me").is_err(), !said.is_empty());
         said
@@ -84,29 +121,46 @@ mod tests {
 
     #[test]
     fn another_owners_things_are_kept_and_nothing_else() {
-        assert_eq!(codes(vec![sized(1)], vec![sized(1).live("you")]), Vec::<&str>::new());
-        assert_eq!(codes(vec![sized(2)], vec![sized(1).live("you")]), ["FI901"]);
-        assert_eq!(codes(vec![], vec![sized(1).live("you")]), ["FI901"]);
+        assert_eq!(codes(vec![sized(1)], &[sized(1).live("you")]), Vec::<&str>::new());
+        assert_eq!(codes(vec![sized(2)], &[sized(1).live("you")]), ["FI901"]);
+        assert_eq!(codes(vec![], &[sized(1).live("you")]), ["FI901"]);
     }
 
     #[test]
     fn a_stack_whose_home_is_anothers_is_theirs() {
-        assert_eq!(codes(vec![Part::new("home")], vec![Part::new("home").live("you")]), ["FI901"]);
+        assert_eq!(codes(vec![Part::new("home")], &[Part::new("home").live("you")]), ["FI901"]);
     }
 
     #[test]
     fn an_owner_is_known_by_the_fingerprint_that_leaves_the_eu() {
-        assert_eq!(codes(vec![], vec![sized(1).live(&fingerprint("me"))]), Vec::<&str>::new());
-        assert_eq!(codes(vec![], vec![sized(1).live(&fingerprint("you"))]), ["FI901"]);
+        assert_eq!(codes(vec![], &[sized(1).live(&fingerprint("me"))]), Vec::<&str>::new());
+        assert_eq!(codes(vec![], &[sized(1).live(&fingerprint("you"))]), ["FI901"]);
     }
 
     #[test]
     fn what_is_guarded_may_change_and_may_not_go() {
         let guarded = |part: Part| Part { guarded: Some("it is protected".into()), ..part }.live("me");
-        assert_eq!(codes(vec![sized(2)], vec![guarded(sized(1))]), Vec::<&str>::new());
-        assert_eq!(codes(vec![], vec![guarded(sized(1))]), ["FI902"]);
+        assert_eq!(codes(vec![sized(2)], &[guarded(sized(1))]), Vec::<&str>::new());
+        assert_eq!(codes(vec![], &[guarded(sized(1))]), ["FI902"]);
         let zone = |zone: &str| Part::new("a").with(&[Field::replaces("zone", zone)]);
-        assert_eq!(codes(vec![zone("b")], vec![guarded(zone("a"))]), ["FI902"]);
+        assert_eq!(codes(vec![zone("b")], &[guarded(zone("a"))]), ["FI902"]);
+    }
+
+    #[test]
+    fn a_stack_beyond_its_limits_starts_nothing_and_still_ends() {
+        let text = "stack: s\nregion: eu-west-3\nowner: me\nlimits: {hourly: 0.50 USD}\n\
+                    cluster: {release: emr-7.12.0, primary: {type: m5.xlarge}, core: {type: m5.xlarge}}\n";
+        let stack = crate::stack::load_text("s.yaml", text.into(), std::path::Path::new("")).expect("a stack").stack;
+        let cost = crate::price::estimate(&stack);
+        let terms = Terms { owner: "me", spending: Some((&stack.limits, &cost)) };
+        let codes = |desired: Vec<Part>, live: &[Live]| {
+            let desired: Vec<_> = desired.into_iter().map(Part::desired).collect();
+            let plan = plan(&desired, live).expect("a plan");
+            refusals(&plan, terms).into_iter().map(|refusal| refusal.code).collect::<Vec<_>>()
+        };
+        assert_eq!(codes(vec![sized(1)], &[]), ["FI910"]);
+        assert_eq!(codes(vec![sized(1)], &[sized(1).live("me")]), Vec::<&str>::new());
+        assert_eq!(codes(vec![], &[sized(1).live("me")]), Vec::<&str>::new());
     }
 
     #[test]

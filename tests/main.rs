@@ -1,4 +1,8 @@
 //! The one integration binary: stories from the outside, properties and layers from the inside.
 
+mod architecture;
+mod cases;
+mod properties;
 mod stories;
 mod support;
+mod wheels;

@@ -138,6 +138,10 @@ pub fn nodes(stack: &Stack, grants: &Grants, around: &Surroundings) -> Value {
     buckets.dedup();
     let mut readable: Vec<String> = grants.read.iter().filter_map(objects).collect();
     readable.push(s3(region, &home, &format!("{}*", object::PREFIX)));
+    let looked_for = grants.read.iter().chain(&grants.write).filter_map(|place| Some((name(place)?, place)));
+    readable.extend(looked_for.flat_map(|(bucket, place)| folders(region, &bucket, place)));
+    readable.sort();
+    readable.dedup();
     let mut writable: Vec<String> = grants.write.iter().filter_map(objects).collect();
     // Markers of folders: EMRFS's `features_$folder$` beside a prefix, S3A's `data/` above it.
     writable.extend(
@@ -191,12 +195,23 @@ fn regions(region: EuRegion) -> Vec<&'static str> {
     EuRegion::ALL.into_iter().filter(|r| r.partition() == region.partition()).map(EuRegion::as_str).collect()
 }
 
-fn markers(region: EuRegion, bucket: &str, place: &Place) -> Vec<String> {
+/// `a`, `a/features` of `a/features/`.
+fn ways(place: &Place) -> impl Iterator<Item = String> {
     let parts: Vec<&str> = place.prefix.split('/').filter(|part| !part.is_empty()).collect();
-    let above = (1..=parts.len()).map(|n| parts[..n].join("/"));
-    above
+    (1..=parts.len()).map(move |n| parts[..n].join("/"))
+}
+
+fn markers(region: EuRegion, bucket: &str, place: &Place) -> Vec<String> {
+    ways(place)
         .flat_map(|path| [s3(region, bucket, &format!("{path}/")), s3(region, bucket, &format!("{path}_$folder$"))])
         .collect()
+}
+
+/// The names by which S3A and EMRFS ask whether a folder is a file or is there at all. One that the policy leaves
+/// out is answered with 403 where they count on 404.
+fn folders(region: EuRegion, bucket: &str, place: &Place) -> Vec<String> {
+    let bare = ways(place).map(|path| s3(region, bucket, &path));
+    bare.chain(markers(region, bucket, place)).collect()
 }
 
 /// The KMS keys behind the stack's buckets.
@@ -236,6 +251,12 @@ mod tests {
                 "arn:aws:s3:::b/a/features_$folder$"
             ]
         );
+    }
+
+    #[test]
+    fn a_folder_is_looked_for_by_its_bare_name_too() {
+        let found = folders(EuRegion::EuWest3, "b", &Place::new("data", "images/"));
+        assert_eq!(found, ["arn:aws:s3:::b/images", "arn:aws:s3:::b/images/", "arn:aws:s3:::b/images_$folder$"]);
     }
 
     #[test]

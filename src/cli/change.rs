@@ -1,7 +1,6 @@
 //! The one way in which anything is changed: observe, plan, show, ask, take the lease, plan again, walk, and
 //! say what is there. `up`, `down` and `destroy` differ only in what they desire.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
@@ -14,15 +13,16 @@ use crate::engine::{self, Outcome};
 use crate::event::{Event, Summary};
 use crate::lease::{Holder, Lease, LeaseError};
 use crate::plan::{self, Action, Plan};
-use crate::policy::{self, Approved};
-use crate::resource::{Address, Live, Phase, Progress, Resource};
+use crate::policy::{self, Approved, Terms};
+use crate::price::{self, Cost};
+use crate::resource::{Address, Live, Phase, Progress};
 use crate::resources::{self, stays_on_down};
 use crate::stack::Bucket;
 use crate::sync::{self, Batch};
 use crate::ui::events::Renderer;
 use crate::ui::plan::Shown;
 use crate::ui::{self, GREEN, Ui, YELLOW};
-use crate::{blueprint, price, text};
+use crate::{blueprint, text};
 
 /// What a person wants of a stack.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,17 +43,23 @@ impl Aim {
 
     /// The plan towards it.
     async fn plan(self, session: &Session, world: &World) -> Result<Plan<Live>, Failure> {
-        let desired: Vec<Arc<dyn Resource>> = match self {
-            Self::Up => session.desired(world).await?,
-            // What stays is desired as it is.
-            Self::Down => {
-                let stays = world.live.iter().filter(|live| stays_on_down(live.resource.address().kind));
-                stays.map(|live| live.resource.clone()).collect()
-            }
-            Self::Destroy => vec![],
-        };
-        Ok(plan::plan(&desired, &world.live)?)
+        Ok(match self {
+            Self::Up => plan::plan(&session.desired(world).await?, &world.live)?,
+            Self::Down => plan::removal(&world.live, |address| stays_on_down(address.kind)),
+            Self::Destroy => plan::removal(&world.live, |_| false),
+        })
     }
+}
+
+impl Aim {
+    /// What it costs to have it: only `up` starts anything.
+    fn cost(self, session: &Session) -> Option<Cost> {
+        (self == Self::Up).then(|| price::estimate(&session.stack))
+    }
+}
+
+fn terms<'a>(session: &'a Session, cost: Option<&'a Cost>) -> Terms<'a> {
+    Terms { owner: &session.stack.owner, spending: cost.map(|cost| (&session.stack.limits, cost)) }
 }
 
 /// What the change commands take.
@@ -140,8 +146,9 @@ async fn approve(
             losses.push((step.address.to_string(), what));
         }
     }
-    let refusals = policy::refusals(&plan, &session.stack.owner);
-    let cost = (aim == Aim::Up).then(|| price::estimate(&session.stack));
+    let cost = aim.cost(session);
+    let terms = terms(session, cost.as_ref());
+    let refusals = policy::refusals(&plan, terms);
     let shown = Shown {
         stack: &session.stack.name,
         region: session.stack.region.as_str(),
@@ -163,7 +170,7 @@ async fn approve(
             ui.warn(warning);
         }
     }
-    policy::check(plan, &session.stack.owner).map_err(|refusals| {
+    policy::check(plan, terms).map_err(|refusals| {
         let all: Vec<String> = refusals.iter().map(|refusal| refusal.message.clone()).collect();
         Failure::refused(all.join("; "))
     })
@@ -245,7 +252,8 @@ async fn again(session: &Session, aim: Aim, approved: Approved, consent: &Consen
         let refused = |refusals: Vec<policy::Refusal>| {
             Failure::refused(refusals.into_iter().map(|r| r.message).collect::<Vec<_>>().join("; "))
         };
-        return policy::check(plan, &session.stack.owner).map_err(refused);
+        let cost = aim.cost(session);
+        return policy::check(plan, terms(session, cost.as_ref())).map_err(refused);
     }
     session.ui.say(format!("{YELLOW}the world changed meanwhile{YELLOW:#}; this is the plan now:"));
     let approved = approve(session, &world, aim, plan, &[]).await?;
@@ -261,7 +269,8 @@ fn without_home(approved: Approved, aim: Aim, session: &Session) -> Result<(Appr
     let is_home = |address: &crate::resource::Address| *address == resources::home();
     let steps = approved.plan().steps.clone();
     let (last, first): (Vec<_>, Vec<_>) = steps.into_iter().partition(|step| is_home(&step.address));
-    let check = |steps| policy::check(Plan { steps }, &session.stack.owner).map_err(|_| Failure::refused("the plan"));
+    let check =
+        |steps| policy::check(Plan { steps }, session.stack.owner.as_str()).map_err(|_| Failure::refused("the plan"));
     Ok((check(first)?, Some(check(last)?)))
 }
 

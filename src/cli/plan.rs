@@ -8,11 +8,12 @@ use super::{DONE, Ended, FAILED, Global, REFUSED, USAGE};
 use crate::blueprint::blueprint;
 use crate::cloud::surroundings::Surroundings;
 use crate::plan::{Plan, plan};
+use crate::policy::{self, Terms};
+use crate::price;
 use crate::resource::Resource;
 use crate::stack::Weights;
 use crate::ui::Ui;
 use crate::ui::plan::{Shown, json, text};
-use crate::{policy, price};
 
 /// Show what `up` would do
 #[derive(Debug, clap::Args)]
@@ -49,8 +50,9 @@ async fn online(global: &Global, args: &Args) -> Ended {
     let world = session.observe().await?;
     let plan = plan(&session.desired(&world).await?, &world.live)?;
     let uploads = surveys(&session, &world).await?;
-    let refusals = policy::refusals(&plan, &session.stack.owner);
     let cost = price::estimate(&session.stack);
+    let terms = Terms { owner: &session.stack.owner, spending: Some((&session.stack.limits, &cost)) };
+    let refusals = policy::refusals(&plan, terms);
     let shown = Shown {
         stack: &session.stack.name,
         region: session.stack.region.as_str(),

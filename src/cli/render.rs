@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::session::{self, load};
 use super::{DONE, Ended, Failure, Global};
-use crate::blueprint::{blueprint, bootstrap_key};
+use crate::blueprint::{bootstrap_key, roles};
 use crate::cloud::surroundings::Surroundings;
 
 /// Write the scripts a stack would run, and the policies of its roles
@@ -43,12 +43,11 @@ pub(super) async fn run(global: &Global, args: &Args) -> Ended {
         files.extend(materials.jobs.iter().map(|(key, text)| (format!("job-{key}.py"), text.clone())));
     }
     if wanted(Target::Policy) {
-        for role in blueprint(&stack, &materials, &around).iter().filter(|r| r.address().kind == "role") {
-            let fields = role.fields();
-            for name in ["trust", "policy"] {
-                let value = fields.iter().find(|field| field.name == name).map(|field| &field.value);
-                let text = value.and_then(|value| serde_json::to_string_pretty(value).ok()).unwrap_or_default();
-                files.push((format!("{}-{name}.json", role.name()), format!("{text}\n")));
+        // A stack without a cluster has no roles.
+        for role in roles(&stack, &around).iter().filter(|_| stack.cluster.is_some()) {
+            for (name, document) in [("trust", &role.trust), ("policy", &role.policy)] {
+                let text = serde_json::to_string_pretty(document).map_err(|e| Failure::failed(e.to_string()))?;
+                files.push((format!("{}-{name}.json", role.name), format!("{text}\n")));
             }
         }
     }

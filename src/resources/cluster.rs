@@ -198,7 +198,6 @@ impl Resource for Cluster {
             Field::replaces("instance_profile", instance_profile),
             Field::replaces("primary_group", primary_group),
             Field::replaces("core_group", core_group),
-            Field::replaces("service_group", service_group.as_ref().map_or(Value::Null, Into::into)),
             Field::replaces("auto_scaling_role", json!(auto_scaling_role)),
             Field::replaces("scale_down", scale_down.as_str()),
             Field::updates("idle_seconds", json!(idle)),
@@ -207,7 +206,9 @@ impl Resource for Cluster {
             Field::updates("step_concurrency", *step_concurrency),
             Field::updates("tags", json!(tags)),
         ];
+        // AWS chooses where the stack does not: compared only where it does.
         fields.extend(os_release.as_deref().map(|said| Field::replaces("os_release", said)));
+        fields.extend(service_group.as_ref().map(|said| Field::replaces("service_group", said)));
         fields
     }
 

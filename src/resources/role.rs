@@ -55,7 +55,7 @@ impl Resource for Role {
         vec![
             Field::replaces("name", name.as_str()),
             Field::updates("trust", canonical(trust)),
-            Field::updates("policy", canonical(policy)),
+            Field::updates("policy", by_sid(canonical(policy))),
             Field::updates("tags", json!(tags)),
         ]
     }
@@ -176,6 +176,23 @@ fn canonical(document: &Value) -> Value {
     }
 }
 
+/// A document with its statements under their `Sid`s, so that a plan names the one that changes.
+fn by_sid(document: Value) -> Value {
+    let Value::Object(mut parts) = document else { return document };
+    let statements = match parts.remove("Statement") {
+        Some(Value::Array(list)) => list,
+        one => one.into_iter().collect(),
+    };
+    for statement in statements {
+        let mut sid = statement["Sid"].as_str().unwrap_or("Statement").to_owned();
+        while parts.contains_key(&sid) {
+            sid.push('\'');
+        }
+        parts.insert(sid, statement);
+    }
+    Value::Object(parts)
+}
+
 /// IAM gives documents back percent-encoded.
 fn decode(document: &str) -> Value {
     let mut bytes = Vec::with_capacity(document.len());
@@ -234,6 +251,14 @@ mod tests {
             json!({"Statement": {"Resource": "x", "Action": ["s3:a", "s3:b"], "Condition": {"Bool": {"k": true}}}});
         assert_eq!(canonical(&ours), canonical(&theirs));
         assert_ne!(canonical(&ours), canonical(&json!({"Statement": {"Resource": "x", "Action": "s3:a"}})));
+    }
+
+    #[test]
+    fn no_statement_is_lost_for_want_of_a_name() {
+        let document = json!({"Statement": [{"Sid": "A", "Action": "x"}, {"Action": "y"}, {"Action": "z"}]});
+        let parts = by_sid(document);
+        assert_eq!(parts.as_object().map(serde_json::Map::len), Some(3));
+        assert_eq!(parts["A"]["Action"], "x");
     }
 
     #[test]

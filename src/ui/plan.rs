@@ -1,5 +1,6 @@
 //! A plan as Terraform's users know it: `+ ~ - -/+`, old and new, what forces a replacement, one summary line.
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use serde_json::{Value, json};
@@ -115,17 +116,24 @@ fn line<E: AsRef<dyn Resource>>(out: &mut String, step: &Step<E>, width: usize, 
     }
 }
 
-/// A change of a map, told by its entries; any other change as it is.
+/// A change of a map, told by its entries, and of a list, by what it loses and gains; any other change as it is.
 fn parts(field: &str, from: &Value, to: &Value) -> Vec<(String, Value, Value)> {
-    let (Value::Object(old), Value::Object(new)) = (from, to) else {
-        return vec![(field.to_owned(), from.clone(), to.clone())];
-    };
-    let mut keys: Vec<&String> = old.keys().chain(new.keys()).collect();
-    keys.sort();
-    keys.dedup();
-    let differing = keys.into_iter().filter(|key| old.get(*key) != new.get(*key));
-    let get = |map: &serde_json::Map<String, Value>, key: &str| map.get(key).cloned().unwrap_or_default();
-    differing.map(|key| (format!("{field}.{key}"), get(old, key), get(new, key))).collect()
+    match (from, to) {
+        (Value::Object(old), Value::Object(new)) => {
+            let keys: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
+            let differing = keys.into_iter().filter(|key| old.get(*key) != new.get(*key));
+            let get = |map: &serde_json::Map<String, Value>, key: &str| map.get(key).cloned().unwrap_or_default();
+            differing.flat_map(|key| parts(&format!("{field}.{key}"), &get(old, key), &get(new, key))).collect()
+        }
+        // In another order, a list loses and gains nothing: then it is shown whole.
+        (Value::Array(old), Value::Array(new)) if old.len() != new.len() || old.iter().any(|v| !new.contains(v)) => {
+            let without = |list: &[Value], others: &[Value]| {
+                list.iter().filter(|value| !others.contains(value)).cloned().collect::<Value>()
+            };
+            vec![(field.to_owned(), without(old, new), without(new, old))]
+        }
+        _ => vec![(field.to_owned(), from.clone(), to.clone())],
+    }
 }
 
 fn shown(value: &Value) -> String {

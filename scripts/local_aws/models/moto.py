@@ -124,6 +124,7 @@ def mend_emr(now) -> None:
         answer = plain_run(response)
         cluster = response.backend.clusters[answer._result["JobFlowId"]]
         cluster.idle_timeout = response._get_param("AutoTerminationPolicy.IdleTimeout")
+        cluster.scale_down_behavior = response._get_param("ScaleDownBehavior")
         return answer
 
     def put_auto_termination_policy(response):
@@ -171,7 +172,9 @@ def mend_emr(now) -> None:
 
 
 def mend_buckets() -> None:
-    """Names of XML roots; and a policy's statement with conditions is passed over: moto would take it to hold always."""
+    """Names of XML roots; tags in CreateBucket itself, which moto drops; and a policy's statement with conditions is passed
+    over: moto would take it to hold always."""
+    import xmltodict
     from moto.iam.access_control import IAMPolicy, PermissionResult
     from moto.s3.models import FakeBucket
     from moto.s3.responses import S3Response
@@ -184,8 +187,17 @@ def mend_buckets() -> None:
             return PermissionResult.NEUTRAL
         return IAMPolicy(json.dumps(document)).is_action_permitted(action, resource)
 
+    def tag_at_birth(response, bucket):
+        asked = xmltodict.parse(response.body)["CreateBucketConfiguration"] if response.body else {}
+        tags = (asked.get("Tags") or {}).get("Tag", [])
+        tags = tags if isinstance(tags, list) else [tags]
+        if tags:
+            response.backend.put_bucket_tagging(bucket, {tag["Key"]: tag["Value"] or "" for tag in tags})
+
     def serialized(response, result):
         status, headers, body = plain(response, result)
+        if response.data.get("Action") == "CreateBucket":
+            tag_at_birth(response, result._result["Location"].strip("/"))
         for wrong, right in S3_ROOTS.items():
             body = body.replace(wrong, right)
         return status, headers, body

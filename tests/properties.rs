@@ -1,0 +1,395 @@
+//! The heart by the thousand: plan and engine over drawn worlds that are as strict as AWS, with drawn
+//! latencies (with fixed ones a missing order hides) and drawn failures. No call leaves the process.
+//!
+//! Each property was seen to fail for bugs planted for it:
+//!
+//! - engine: deletes that wait for no dependent's end, or for no update that lets go, or for all updates, or go
+//!   by the needs of the desired side; creates that do not wait for what they need to be made, or to be usable,
+//!   or for their twin's end; a replacement that creates first, or deletes and creates at once; starting ones
+//!   not waited for; ids found or made not remembered; dependents of a failure started, or passed over in
+//!   silence; everything stopped by one failure; a failure, a stop or a circle not told; a stop not heeded
+//! - plan: no uprooting, uprooting by ordering needs, or one level deep; surplus or orphans left; the lesser
+//!   twin kept, or an ending one; surplus as listed; a past end taken for existence; an ending one kept; fixed
+//!   fields changed in place, all fields replaced, differences overlooked; needs in any order; ids not resolved
+//!
+//! Of their kind, they found three that nobody had planted: a dependent's update and its need's replacement
+//! waiting for one another, circles of old and new needs taken for the end, and plans that differ by the order
+//! of AWS's listings alone.
+
+mod draws;
+mod world;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, OnceLock};
+
+use fruitsinfra::cloud::clock::Clock;
+use fruitsinfra::cloud::{Cancel, Cloud, Endpoint};
+use fruitsinfra::engine::{self, Outcome};
+use fruitsinfra::event::Event;
+use fruitsinfra::plan::{Action, Plan, plan, removal};
+use fruitsinfra::policy;
+use fruitsinfra::resource::{Address, Cx, Id, Live, Phase, Resource};
+use proptest::collection::vec;
+use proptest::prelude::*;
+use tokio::sync::mpsc::unbounded_channel;
+
+use draws::{address, faults, orderly, wild};
+use world::{Interruption, OWNER, STACK, Shape, Shared, Thing, list, locked};
+
+type Desired = [Arc<dyn Resource>];
+
+fn cases(cases: u32) -> ProptestConfig {
+    ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
+}
+
+/// Clients that nobody calls, built once.
+fn cloud() -> Cloud {
+    static CLOUD: OnceLock<Cloud> = OnceLock::new();
+    let connect = || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        let region = "eu-west-3".parse().expect("is in the EU");
+        runtime.block_on(Cloud::connect(region, &Endpoint::Local("http://127.0.0.1:9".into())))
+    };
+    CLOUD.get_or_init(connect).clone()
+}
+
+/// One `apply`, as a command makes it.
+struct Run {
+    plan: Plan<Live>,
+    outcome: Outcome,
+    events: Vec<Event>,
+}
+
+fn planned(world: &Shared, desired: &Desired) -> Plan<Live> {
+    plan(desired, &list(world)).expect("a plan")
+}
+
+/// Lists, plans and applies; a person may stop it at a turn.
+fn run(world: &Shared, desired: &Desired, stop: Option<usize>) -> Run {
+    apply(world, planned(world, desired), stop)
+}
+
+fn apply(world: &Shared, plan: Plan<Live>, stop: Option<usize>) -> Run {
+    let ((events, mut heard), (ask, cancel)) = (unbounded_channel(), Cancel::pair());
+    {
+        let mut world = locked(world);
+        world.expect(&plan);
+        world.interruption = stop.map(|at| Interruption { at, ask: ask.clone(), events: events.clone() });
+    }
+    let cx = Cx::new(cloud(), STACK, OWNER, Clock::System, cancel, unbounded_channel().0);
+    let approved = policy::check(plan.clone(), OWNER).expect("is our own");
+    let outcome = futures::executor::block_on(engine::apply(&approved, &cx, &events));
+    locked(world).interruption = None;
+    let told = std::iter::from_fn(|| heard.try_recv().ok()).collect();
+    Run { plan, outcome, events: told }
+}
+
+/// What a property comes to; no panic, so that a failing case shrinks in silence.
+type Holds = Result<(), TestCaseError>;
+
+impl Run {
+    /// Every operation of the plan is told, each start with its end, and the outcome is what was told.
+    fn is_told_in_full(&self) -> Holds {
+        let starting = |live: &Live| live.resource.phase() == Phase::Starting;
+        let operations = self.plan.steps.iter().map(|step| match &step.action {
+            Action::Keep => usize::from(step.existing.as_ref().is_some_and(starting)),
+            Action::Update(_) => 1 + usize::from(step.existing.as_ref().is_some_and(starting)),
+            Action::Replace(_) => 2,
+            Action::Create | Action::Delete => 1,
+        });
+        let (mut begun, mut ended, mut failed, mut skipped, mut interrupted) = (vec![], vec![], 0, 0, false);
+        for event in &self.events {
+            match event {
+                Event::Started { address, verb } => begun.push((address, verb)),
+                Event::Finished { address, verb, .. } => ended.push((address, verb)),
+                Event::Failed { address, verb, .. } => {
+                    ended.push((address, verb));
+                    failed += 1;
+                }
+                Event::Skipped { because, .. } => {
+                    skipped += 1;
+                    interrupted |= because == "interrupted";
+                }
+                _ => {}
+            }
+        }
+        begun.sort();
+        ended.sort();
+        prop_assert_eq!(&begun, &ended, "begun, and ended");
+        prop_assert_eq!(begun.len() + skipped, operations.sum::<usize>(), "{:?}", &self.events);
+        prop_assert!(self.outcome.failed.len() >= failed, "every root cause is told");
+        prop_assert_eq!(self.outcome.interrupted, interrupted);
+        let clean = failed == 0 && skipped == 0;
+        prop_assert_eq!(self.outcome.complete(), clean, "{:?}", &self.outcome);
+        Ok(())
+    }
+
+    /// The addresses of what failed.
+    fn failed(&self) -> BTreeSet<&Address> {
+        let failed = self.events.iter().filter_map(|event| match event {
+            Event::Failed { address, .. } => Some(address),
+            _ => None,
+        });
+        failed.collect()
+    }
+}
+
+/// What is another stack's.
+fn theirs(world: &Shared) -> BTreeMap<Id, Thing> {
+    let world = locked(world);
+    world.things.iter().filter(|(_, thing)| thing.stack != STACK).map(|(id, t)| (id.clone(), t.clone())).collect()
+}
+
+fn unbreached(world: &Shared) -> Holds {
+    prop_assert_eq!(&locked(world).breaches, &Vec::<String>::new());
+    Ok(())
+}
+
+/// The world is what is desired, each of it once, and there is nothing left to do.
+fn settled(world: &Shared, desired: &Desired) -> Holds {
+    unbreached(world)?;
+    let plan = planned(world, desired);
+    prop_assert!(plan.is_empty(), "still to do: {:?}", plan.outline());
+    let world = locked(world);
+    let there: Vec<&Thing> = world.ours().map(|(_, thing)| thing).filter(|thing| thing.lives()).collect();
+    prop_assert!(there.iter().all(|thing| thing.phase == Phase::Standing), "all can be used");
+    let mut there: Vec<Address> = there.iter().map(|thing| thing.address.clone()).collect();
+    let mut wanted: Vec<Address> = desired.iter().map(|resource| resource.address()).collect();
+    there.sort();
+    wanted.sort();
+    prop_assert_eq!(there, wanted, "what is there, and what is desired");
+    Ok(())
+}
+
+/// One plain run makes a world what is desired, and nothing else.
+fn converges(world: &Shared, desired: &Desired) -> Holds {
+    let others = theirs(world);
+    let run = run(world, desired, None);
+    run.is_told_in_full()?;
+    prop_assert!(run.outcome.complete(), "{:?} of {:?}", &run.outcome, run.plan.outline());
+    settled(world, desired)?;
+    prop_assert_eq!(theirs(world), others, "another stack's things");
+    Ok(())
+}
+
+/// Everything that one address hangs together with, by any need on either side.
+fn relatives(plan: &Plan<Live>, of: &BTreeSet<&Address>) -> BTreeSet<Address> {
+    let mut pairs = Vec::new();
+    for step in &plan.steps {
+        let sides = [step.desired.as_deref(), step.existing.as_ref().map(|live| &*live.resource)];
+        let needs = sides.into_iter().flatten().flat_map(Resource::needs);
+        pairs.extend(needs.map(|need| (step.address.clone(), need.address)));
+    }
+    let mut found: BTreeSet<Address> = of.iter().map(|address| (*address).clone()).collect();
+    loop {
+        let near = pairs.iter().filter(|(a, b)| found.contains(a) || found.contains(b));
+        let more: BTreeSet<Address> = near.flat_map(|(a, b)| [a.clone(), b.clone()]).collect();
+        let before = found.len();
+        found.extend(more);
+        if found.len() == before {
+            return found;
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(cases(2000))]
+
+    #[test]
+    fn any_world_becomes_what_is_desired_in_one_go(draw in orderly()) {
+        let world = draw.world();
+        converges(&world, &draw.desired(&world))?;
+    }
+
+    #[test]
+    fn with_nothing_desired_nothing_is_left(draw in orderly()) {
+        converges(&draw.world(), &[])?;
+    }
+
+    #[test]
+    fn a_removal_takes_the_rest_and_leaves_what_stays_untouched(draw in orderly(), faults in faults()) {
+        let world = draw.world();
+        let stays = |address: &Address| ["role", "store"].contains(&address.kind);
+        let others = theirs(&world);
+        let kept = |world: &Shared| -> Vec<(Id, Shape)> {
+            let world = locked(world);
+            let stay = world.ours().filter(|(_, thing)| stays(&thing.address));
+            stay.map(|(id, thing)| (id.clone(), thing.shape.clone())).collect()
+        };
+        let before = kept(&world);
+        locked(&world).break_calls(faults);
+        apply(&world, removal(&list(&world), stays), None).is_told_in_full()?;
+        locked(&world).break_calls(vec![]);
+        let again = apply(&world, removal(&list(&world), stays), None);
+        prop_assert!(again.outcome.complete(), "{:?}", again.outcome);
+        unbreached(&world)?;
+        let left: Vec<Live> = list(&world).into_iter().filter(lives).collect();
+        prop_assert!(left.iter().all(|live| stays(&live.resource.address())), "{:?}", left);
+        prop_assert_eq!(kept(&world), before);
+        prop_assert_eq!(theirs(&world), others);
+    }
+
+    #[test]
+    fn a_settled_world_plans_to_keep_everything(draw in orderly()) {
+        let world = draw.settled();
+        settled(&world, &draw.desired(&world))?;
+    }
+
+    #[test]
+    fn broken_runs_are_mended_by_a_plain_one(draw in orderly(), faults in vec(faults(), 1..4)) {
+        let world = draw.world();
+        let (desired, others) = (draw.desired(&world), theirs(&world));
+        for faults in faults {
+            locked(&world).break_calls(faults);
+            let broken = run(&world, &desired, None);
+            broken.is_told_in_full()?;
+            unbreached(&world)?;
+            prop_assert_eq!(&theirs(&world), &others);
+            if broken.outcome.complete() {
+                settled(&world, &desired)?;
+            }
+        }
+        locked(&world).break_calls(vec![]);
+        converges(&world, &desired)?;
+    }
+
+    #[test]
+    fn a_failure_skips_what_hangs_on_it_and_nothing_else(draw in orderly(), faults in faults()) {
+        let world = draw.world();
+        locked(&world).break_calls(faults);
+        let run = run(&world, &draw.desired(&world), None);
+        run.is_told_in_full()?;
+        let failed = run.failed();
+        let hanging = relatives(&run.plan, &failed);
+        let causes: BTreeSet<String> = failed.iter().map(|address| format!("{address} failed")).collect();
+        for event in &run.events {
+            if let Event::Skipped { address, because, .. } = event {
+                prop_assert!(hanging.contains(address), "{} hangs on nothing that failed", address);
+                prop_assert!(causes.contains(because), "{} is no root cause", because);
+            }
+        }
+    }
+
+    #[test]
+    fn once_interrupted_nothing_new_starts_and_a_plain_run_goes_on(draw in orderly(), at in 0usize..120) {
+        let world = draw.world();
+        let (desired, others) = (draw.desired(&world), theirs(&world));
+        let stopped = run(&world, &desired, Some(at));
+        stopped.is_told_in_full()?;
+        unbreached(&world)?;
+        let after = stopped.events.iter().skip_while(|event| !matches!(event, Event::Note { .. }));
+        let late: Vec<&Event> = after.filter(|event| matches!(event, Event::Started { .. })).collect();
+        prop_assert!(late.is_empty(), "started after the stop: {:?}", late);
+        prop_assert!(stopped.outcome.failed.is_empty(), "calls in flight finish: {:?}", stopped.outcome);
+        if !stopped.outcome.interrupted {
+            settled(&world, &desired)?;
+        }
+        prop_assert_eq!(theirs(&world), others);
+        converges(&world, &desired)?;
+    }
+
+    /// Even where no order is possible, either all is done, or the outcome says that it is not.
+    #[test]
+    fn the_end_is_never_told_too_well(draw in wild(), faults in prop_oneof![Just(vec![]), faults()]) {
+        let world = draw.world();
+        let (desired, others) = (draw.desired(&world), theirs(&world));
+        locked(&world).break_calls(faults);
+        let run = run(&world, &desired, None);
+        run.is_told_in_full()?;
+        if run.outcome.complete() {
+            let plan = planned(&world, &desired);
+            prop_assert!(plan.is_empty(), "still to do: {:?}", plan.outline());
+        }
+        prop_assert_eq!(theirs(&world), others);
+    }
+
+    #[test]
+    fn a_plan_deals_with_each_thing_once_and_with_needs_first(draw in wild()) {
+        let world = draw.world();
+        let (desired, live) = (draw.desired(&world), list(&world));
+        let plan = plan(&desired, &live).expect("a plan");
+        let place = |address: &Address| plan.steps.iter().position(|step| step.address == *address);
+        for resource in &desired {
+            for need in resource.needs() {
+                prop_assert!(place(&need.address) < place(&resource.address()), "{:?}", plan.outline());
+            }
+        }
+        let mut dealt: Vec<&Id> = plan.steps.iter().filter_map(|step| Some(&step.existing.as_ref()?.id)).collect();
+        let mut there: Vec<&Id> = live.iter().filter(|live| lives(live)).map(|live| &live.id).collect();
+        dealt.sort();
+        there.sort();
+        prop_assert_eq!(dealt, there);
+        // Of twins the one that ranks first stays.
+        let rank = |live: &Live| (live.resource.phase() != Phase::Ending, live.resource.standing());
+        for surplus in plan.steps.iter().filter(|step| step.desired.is_none()) {
+            let stays = plan.steps.iter().find(|s| s.address == surplus.address && s.desired.is_some());
+            if let (Some(stays), Some(goes)) = (stays.and_then(|s| s.existing.as_ref()), &surplus.existing) {
+                prop_assert!(rank(stays) > rank(goes), "{:?} goes, {:?} stays", goes, stays);
+            }
+        }
+    }
+
+    #[test]
+    fn nothing_is_replaced_without_a_reason(draw in orderly()) {
+        let world = draw.world();
+        let plan = planned(&world, &draw.desired(&world));
+        let anew = |address: &Address| {
+            let step = plan.steps.iter().find(|step| step.address == *address);
+            step.is_some_and(|step| matches!(step.action, Action::Create | Action::Replace(_)))
+        };
+        for step in plan.steps.iter().filter(|step| matches!(step.action, Action::Replace(_))) {
+            let needs = step.desired.iter().flat_map(|desired| desired.needs());
+            let reasons = [
+                step.action.changes().iter().any(|change| change.replaces),
+                step.existing.as_ref().is_some_and(|live| live.resource.phase() == Phase::Ending),
+                needs.filter(|need| need.binds).any(|need| anew(&need.address)),
+            ];
+            prop_assert!(reasons.contains(&true), "{:?}", step);
+        }
+    }
+
+    #[test]
+    fn a_plan_knows_no_order_of_lists(draw in wild(), keys in vec(any::<u8>(), 40)) {
+        let world = draw.world();
+        let (mut desired, mut live) = (draw.desired(&world), list(&world));
+        let outline = plan(&desired, &live).expect("a plan").outline();
+        mix(&mut desired, &keys);
+        mix(&mut live, &keys);
+        prop_assert_eq!(plan(&desired, &live).expect("a plan").outline(), outline);
+    }
+
+    /// A name of ours that somebody else holds: theirs stays as it is.
+    #[test]
+    fn a_taken_name_fails_alone(draw in orderly(), slot in 0usize..9) {
+        let world = draw.empty();
+        let (desired, taken) = (draw.desired(&world), address(slot));
+        let id = locked(&world).put(stranger(&taken));
+        let others = theirs(&world);
+        let run = run(&world, &desired, None);
+        run.is_told_in_full()?;
+        let wanted = desired.iter().any(|resource| resource.address() == taken);
+        prop_assert_eq!(run.outcome.failed.len(), usize::from(wanted));
+        prop_assert!(run.failed().iter().all(|failed| **failed == taken), "{:?}", run.outcome);
+        prop_assert_eq!(theirs(&world), others);
+        unbreached(&world)?;
+        locked(&world).things.remove(&id);
+        converges(&world, &desired)?;
+    }
+}
+
+fn lives(live: &Live) -> bool {
+    !matches!(live.resource.phase(), Phase::Ended(_))
+}
+
+/// Puts a list into another order.
+fn mix<T: Clone>(list: &mut Vec<T>, keys: &[u8]) {
+    let mut order: Vec<usize> = (0..list.len()).collect();
+    order.sort_by_key(|i| keys[i % keys.len()]);
+    *list = order.into_iter().map(|i| list[i].clone()).collect();
+}
+
+fn stranger(address: &Address) -> Thing {
+    let name = format!("{STACK}-{}-{}", address.kind, address.key);
+    let (stack, address, shape, phase) = ("other".into(), address.clone(), Shape::default(), Phase::Standing);
+    Thing { stack, address, name, shape, phase, standing: (false, 0) }
+}

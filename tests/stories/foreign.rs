@@ -1,0 +1,113 @@
+//! What belongs to others: a name that is taken is said to be, and nothing of theirs is touched; another owner's
+//! mark and another region are refused.
+
+use serde_json::Value;
+
+use super::journey::same;
+use crate::support::Aws;
+
+const REGION: &str = "eu-west-3";
+
+#[test]
+fn taken_names_are_told_and_nothing_of_others_is_touched() {
+    taken(&Aws::start());
+}
+
+/// Also told on another model of AWS.
+pub(super) fn taken(aws: &Aws) {
+    let oracle = aws.oracle(REGION);
+    oracle.bucket("fruits-demo-data-000000000000", &[("team", "another")]);
+    oracle.put("fruits-demo-data-000000000000", "theirs.txt", "precious");
+    oracle.role("fruits-demo-nodes", "/", "ec2");
+    oracle.group("fruits-demo-core");
+    let theirs = oracle.inventory();
+
+    let up = aws.run(&["up", "demo", "--yes", "--weights", aws.weights, "--output", "json"]).expect(1);
+    insta::allow_duplicates! {
+        insta::assert_snapshot!(failures(&up.lines()), @"
+        failed bucket/data: AWS answered  (s3 CreateBucket)
+        failed role/nodes: role fruits-demo-nodes already exists and is not this stack's
+        failed security_group/core: security group fruits-demo-core already exists and is not this stack's
+        skipped cluster/main: role/nodes failed
+        skipped instance_profile/nodes: role/nodes failed
+        ");
+    }
+    assert!(oracle.clusters("fruits-demo-").is_empty(), "what depends on a taken name is not begun");
+    aws.destroy("demo").expect(0);
+    same(&theirs, &oracle.inventory());
+}
+
+#[test]
+fn a_bucket_of_another_account_is_taken_too() {
+    let aws = Aws::start();
+    aws.account("111111111111", REGION).bucket("fruits-demo-logs-000000000000", &[]);
+    let up = aws.run(&["up", "demo", "--yes", "--weights", aws.weights, "--output", "json"]).expect(1);
+    insta::assert_snapshot!(failures(&up.lines()), @"
+    failed bucket/logs: bucket fruits-demo-logs-000000000000 already exists and belongs to somebody else
+    skipped cluster/main: bucket/logs failed
+    ");
+    aws.destroy("demo").expect(0);
+}
+
+#[test]
+fn a_home_that_is_not_ours_ends_an_up_before_anything_is_made() {
+    let aws = Aws::start();
+    let oracle = aws.oracle(REGION);
+    oracle.bucket("fruits-demo-home-000000000000", &[]);
+    let theirs = oracle.inventory();
+    let up = aws.up("demo").expect(1);
+    insta::assert_snapshot!(up.err, @"
+    error: bucket fruits-demo-home-000000000000 already exists and is not this stack's
+    help: rename it in the stack, or refer to it with `existing:`
+    ");
+    same(&theirs, &oracle.inventory());
+}
+
+#[test]
+fn another_owner_and_another_region_are_refused() {
+    let aws = Aws::start();
+    let oracle = aws.oracle("eu-west-1");
+    aws.up("minimal").expect(0);
+    let before = oracle.inventory();
+    let file = "stacks/minimal.yaml";
+
+    aws.edit(file, "owner: data@fruits.example", "owner: somebody@else.example");
+    let plan = aws.run(&["plan", file, "--weights", aws.weights]).expect(3);
+    insta::assert_snapshot!(plan.out, @"
+    fruits-minimal in eu-west-1 (Ireland), account 000000000000
+
+    refused FI901: `bucket/home` (fruits-minimal-home-000000000000) bears the mark of another owner, data@fruits.example: this stack is theirs, choose another name for yours
+
+    Cost: [amount] USD an hour, [amount] USD for its whole lifetime, [amount] USD if forgotten for a weekend (estimates, prices of 2025-03)
+    Nothing to do: 12 resources as declared.
+    ");
+    aws.edit(file, "core: {type: m5.xlarge}", "core: {type: m5.xlarge, count: 2}");
+    for command in [aws.up(file), aws.down(file), aws.destroy(file)] {
+        assert!(command.expect(3).err.contains("bears the mark of another owner, data@fruits.example"));
+    }
+    aws.edit(file, "owner: somebody@else.example", "owner: data@fruits.example");
+
+    aws.edit(file, "region: eu-west-1", "region: eu-central-1");
+    let plan = aws.run(&["plan", file, "--weights", aws.weights]).expect(3);
+    insta::assert_snapshot!(plan.err, @"error: stack `fruits-minimal` lives in eu-west-1 (its home is fruits-minimal-home-000000000000) and the file says eu-central-1: write `region: eu-west-1` again, or destroy it there first");
+    for command in [aws.up(file), aws.down(file), aws.destroy(file)] {
+        assert!(command.expect(3).err.contains("lives in eu-west-1"));
+    }
+    same(&before, &oracle.inventory());
+    assert!(aws.oracle("eu-central-1").clusters("").is_empty());
+}
+
+/// Failures of resources, and what was skipped for them, in the order of addresses.
+fn failures(events: &[Value]) -> String {
+    let told = events.iter().filter_map(|event| {
+        let (address, error) = (event["address"].as_str()?, &event["error"]);
+        match event["event"].as_str()? {
+            "failed" => Some(format!("failed {address}: {}", error.as_str()?)),
+            "skipped" => Some(format!("skipped {address}: {}", event["because"].as_str()?)),
+            _ => None,
+        }
+    });
+    let mut told: Vec<String> = told.collect();
+    told.sort();
+    told.join("\n")
+}

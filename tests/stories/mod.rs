@@ -1,0 +1,14 @@
+//! Stories: the real binary against the embedded AWS, from the outside, as a person or a script meets it. A
+//! group of stories has its own AWS; none needs another's. Nothing here may look inside the binary.
+
+mod changes;
+mod crash;
+mod ended;
+mod foreign;
+mod job;
+mod journey;
+mod moto;
+mod once;
+mod quiet;
+mod residency;
+mod writers;

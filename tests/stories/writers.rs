@@ -1,0 +1,129 @@
+//! Two writers, nobody at the terminal, and Ctrl-C: a stack has one writer at a time, does nothing unasked, and
+//! ends in order when it is told to.
+
+use std::process::{Child, Command};
+use std::time::{Duration, Instant};
+
+use fruitsinfra::lease::Holder;
+use serde_json::json;
+
+use crate::support::control::until;
+use crate::support::oracle::Oracle;
+use crate::support::{Aws, Ran, ended};
+
+const REGION: &str = "eu-west-3";
+const STACK: &str = "stacks/demo.yaml";
+
+#[test]
+fn a_living_writer_is_respected_and_a_dead_one_replaced() {
+    let aws = Aws::start();
+    let oracle = aws.oracle(REGION);
+    aws.up(STACK).expect(0);
+    aws.edit(STACK, "count: 2}", "count: 3}");
+
+    // This process lives, and says that it is at work.
+    let mut holder = Holder::me("colleague@fruits.example", "up fruits-demo", jiff::Timestamp::UNIX_EPOCH);
+    holder.host = "their-machine".into();
+    leave(&oracle, &holder);
+    aws.forget_calls();
+    let up = aws.up(STACK).expect(4);
+    insta::assert_snapshot!(up.err, @"
+    error: the stack is being changed: colleague@fruits.example runs `up fruits-demo` on their-machine (process [pid]) since [time]
+    help: wait for it with `--wait 5m`
+    ");
+    assert_eq!(aws.mutations(), ["s3 PutObject"], "the lease is asked for, and nothing else");
+    assert_eq!(aws.plan(STACK).code, Some(2), "a plan asks for no lease");
+
+    let mut process = Command::new("true").spawn().expect("a process");
+    process.wait().expect("its end");
+    holder.pid = process.id();
+    leave(&oracle, &holder);
+    let up = aws.up(STACK).expect(0);
+    insta::assert_snapshot!(up.err.lines().next().unwrap_or_default(), @"taking over: colleague@fruits.example runs `up fruits-demo` on their-machine (process [pid]) since [time], and that process is dead");
+    aws.plan(STACK).expect(0);
+}
+
+fn leave(oracle: &Oracle, holder: &Holder) {
+    let lease = serde_json::to_string(holder).expect("a lease");
+    oracle.put("fruits-demo-home-000000000000", "fruitsinfra/lease.json", &lease);
+}
+
+#[test]
+fn without_a_terminal_and_without_yes_nothing_is_done() {
+    let aws = Aws::start();
+    for command in ["up", "destroy"] {
+        let up = aws.run(&[command, "minimal"]);
+        if command == "up" {
+            insta::assert_snapshot!(up.expect(2).err, @"
+            error: this changes things and nobody is there to ask
+            help: read the plan above, then add `--yes`
+            ");
+        } else {
+            up.expect(0);
+        }
+    }
+    assert_eq!(aws.mutations(), Vec::<String>::new());
+    aws.up("minimal").expect(0);
+    aws.forget_calls();
+    for command in ["down", "destroy"] {
+        aws.run(&[command, "minimal"]).expect(2);
+    }
+    assert_eq!(aws.mutations(), Vec::<String>::new());
+}
+
+#[test]
+fn ctrl_c_ends_an_up_within_seconds_and_running_it_again_completes_it() {
+    let aws = Aws::with(&["--rate", "10"]);
+    let oracle = aws.oracle(REGION);
+    let up = aws.spawn(&["up", STACK, "--yes", "--weights", aws.weights]);
+    assert!(until(Duration::from_mins(1), || aws.count("RunJobFlow") == 1));
+    let (up, took) = interrupted(up);
+    assert!(took < Duration::from_secs(5), "{took:?}");
+    let up = up.expect(5);
+    assert!(up.err.contains("run the same command again"), "{}", up.err);
+
+    aws.set_rate(120.0);
+    aws.up(STACK).expect(0);
+    aws.plan(STACK).expect(0);
+    assert_eq!(oracle.clusters("fruits-demo-").len(), 1);
+}
+
+#[test]
+fn after_ctrl_c_a_call_in_flight_ends_and_nothing_new_starts() {
+    let aws = Aws::start();
+    aws.fault(&json!({"operation": "RunJobFlow", "kind": "hang"}));
+    let up = aws.spawn(&["up", STACK, "--yes", "--weights", aws.weights]);
+    assert!(until(Duration::from_mins(1), || aws.struck()));
+    signal(&up);
+    std::thread::sleep(Duration::from_millis(500));
+    aws.heal();
+    ended(up.wait_with_output().expect("its end")).expect(5);
+    assert_eq!((aws.count("RunJobFlow"), aws.oracle(REGION).clusters("fruits-demo-").len()), (1, 0));
+    aws.up(STACK).expect(0);
+}
+
+#[test]
+fn a_second_ctrl_c_waits_for_nothing() {
+    let aws = Aws::start();
+    aws.fault(&json!({"operation": "CreateRole", "kind": "hang"}));
+    let up = aws.spawn(&["up", STACK, "--yes", "--weights", aws.weights]);
+    assert!(until(Duration::from_mins(1), || aws.struck()));
+    signal(&up);
+    std::thread::sleep(Duration::from_millis(500));
+    let (up, took) = interrupted(up);
+    assert!(took < Duration::from_secs(2), "{took:?}");
+    up.expect(5);
+    aws.heal();
+    aws.up(STACK).expect(0);
+}
+
+fn signal(process: &Child) {
+    let sent = Command::new("kill").args(["-INT", &process.id().to_string()]).status();
+    assert!(sent.is_ok_and(|sent| sent.success()));
+}
+
+fn interrupted(process: Child) -> (Ran, Duration) {
+    let begun = Instant::now();
+    signal(&process);
+    (ended(process.wait_with_output().expect("its end")), begun.elapsed())
+}

@@ -1,0 +1,184 @@
+//! An independent look at the account: SDK clients of the test's own, which know nothing of marks, listings or
+//! retries of the code under test. It makes what belongs to strangers, and tells everything that is there.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_ec2::types::SecurityGroup;
+use aws_sdk_emr::types::{ClusterState, JobFlowInstancesConfig};
+use aws_sdk_s3::config::{BehaviorVersion, Credentials, Region};
+use aws_sdk_s3::types::{BucketLocationConstraint, CreateBucketConfiguration};
+
+use super::Aws;
+
+/// The account behind `--local`.
+pub(crate) const ACCOUNT: &str = "000000000000";
+
+/// Clients of one account in one region.
+pub(crate) struct Oracle<'a> {
+    aws: &'a Aws,
+    region: String,
+    pub(crate) s3: aws_sdk_s3::Client,
+    pub(crate) iam: aws_sdk_iam::Client,
+    pub(crate) ec2: aws_sdk_ec2::Client,
+    pub(crate) emr: aws_sdk_emr::Client,
+}
+
+/// A cluster, whatever its state.
+#[derive(Clone, Debug)]
+pub(crate) struct Seen {
+    pub(crate) id: String,
+    pub(crate) state: ClusterState,
+}
+
+impl Seen {
+    pub(crate) fn alive(&self) -> bool {
+        ![ClusterState::Terminated, ClusterState::TerminatedWithErrors].contains(&self.state)
+    }
+}
+
+impl Aws {
+    pub(crate) fn oracle(&self, region: &str) -> Oracle<'_> {
+        self.account(ACCOUNT, region)
+    }
+
+    /// An account's number is its access key, in the embedded AWS.
+    pub(crate) fn account(&self, number: &str, region: &str) -> Oracle<'_> {
+        macro_rules! client {
+            ($sdk:ident) => {
+                $sdk::Client::from_conf(
+                    $sdk::config::Builder::new()
+                        .behavior_version(BehaviorVersion::latest())
+                        .region(Region::new(region.to_owned()))
+                        .credentials_provider(Credentials::new(number, "test", None, None, "a story"))
+                        .endpoint_url(&self.endpoint)
+                        .build(),
+                )
+            };
+        }
+        let s3 = client!(aws_sdk_s3).config().to_builder().force_path_style(true).build();
+        Oracle {
+            aws: self,
+            region: region.to_owned(),
+            s3: aws_sdk_s3::Client::from_conf(s3),
+            iam: client!(aws_sdk_iam),
+            ec2: client!(aws_sdk_ec2),
+            emr: client!(aws_sdk_emr),
+        }
+    }
+}
+
+impl Oracle<'_> {
+    /// Clusters of all states whose name begins like this.
+    pub(crate) fn clusters(&self, prefix: &str) -> Vec<Seen> {
+        let mut pages = self.emr.list_clusters().into_paginator().items().send();
+        let mut found = Vec::new();
+        while let Some(cluster) = self.aws.wait(pages.next()) {
+            let cluster = cluster.expect("clusters");
+            if cluster.name().is_some_and(|name| name.starts_with(prefix)) {
+                let state = cluster.status.and_then(|status| status.state).expect("a state");
+                found.push(Seen { id: cluster.id.expect("an id"), state });
+            }
+        }
+        found
+    }
+
+    pub(crate) fn bucket(&self, name: &str, tags: &[(&str, &str)]) {
+        let place = BucketLocationConstraint::from(self.region.as_str());
+        let place = CreateBucketConfiguration::builder().location_constraint(place).build();
+        let made = self.s3.create_bucket().bucket(name).create_bucket_configuration(place).send();
+        self.aws.wait(made).expect("a bucket");
+        if !tags.is_empty() {
+            let tag = |(key, value): &(&str, &str)| {
+                aws_sdk_s3::types::Tag::builder().key(*key).value(*value).build().expect("a tag")
+            };
+            let set = Some(tags.iter().map(tag).collect());
+            let tagging = aws_sdk_s3::types::Tagging::builder().set_tag_set(set).build().expect("tags");
+            self.aws.wait(self.s3.put_bucket_tagging().bucket(name).tagging(tagging).send()).expect("tagged");
+        }
+    }
+
+    pub(crate) fn put(&self, bucket: &str, key: &str, body: &str) {
+        let put = self.s3.put_object().bucket(bucket).key(key).body(body.as_bytes().to_vec().into()).send();
+        self.aws.wait(put).expect("put");
+    }
+
+    pub(crate) fn role(&self, name: &str, path: &str, service: &str) {
+        let trust = serde_json::json!({"Version": "2012-10-17", "Statement": [{"Effect": "Allow",
+            "Principal": {"Service": format!("{service}.amazonaws.com")}, "Action": "sts:AssumeRole"}]});
+        let all = r#"{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}"#;
+        let made = self.iam.create_role().role_name(name).path(path).assume_role_policy_document(trust.to_string());
+        self.aws.wait(made.send()).expect("a role");
+        let put = self.iam.put_role_policy().role_name(name).policy_name("all").policy_document(all);
+        self.aws.wait(put.send()).expect("a policy");
+    }
+
+    pub(crate) fn group(&self, name: &str) -> String {
+        let made = self.ec2.create_security_group().group_name(name).description("theirs").vpc_id(self.vpc());
+        self.aws.wait(made.send()).expect("a group").group_id.expect("an id")
+    }
+
+    pub(crate) fn vpc(&self) -> String {
+        let found = self.aws.wait(self.ec2.describe_vpcs().send()).expect("networks");
+        found.vpcs().iter().find(|vpc| vpc.is_default == Some(true)).and_then(|vpc| vpc.vpc_id.clone()).expect("a VPC")
+    }
+
+    /// A cluster of somebody else, with roles of theirs, waiting for steps.
+    pub(crate) fn cluster(&self, name: &str) -> String {
+        self.role("their-service", "/", "elasticmapreduce");
+        self.role("their-nodes", "/", "ec2");
+        let profile = self.iam.create_instance_profile().instance_profile_name("their-nodes").send();
+        self.aws.wait(profile).expect("a profile");
+        let add = self.iam.add_role_to_instance_profile().instance_profile_name("their-nodes").role_name("their-nodes");
+        self.aws.wait(add.send()).expect("added");
+        let instances = JobFlowInstancesConfig::builder()
+            .master_instance_type("m5.xlarge")
+            .slave_instance_type("m5.xlarge")
+            .instance_count(2)
+            .keep_job_flow_alive_when_no_steps(true)
+            .build();
+        let run = self.emr.run_job_flow().name(name).release_label("emr-7.12.0").instances(instances);
+        let run = run.service_role("their-service").job_flow_role("their-nodes").send();
+        let id = self.aws.wait(run).expect("a cluster").job_flow_id.expect("an id");
+        let waiting = || self.clusters(name).iter().all(|cluster| cluster.state == ClusterState::Waiting);
+        assert!(super::control::until(std::time::Duration::from_mins(1), waiting), "{:?}", self.clusters(name));
+        id
+    }
+
+    /// Everything in the account and region, ended clusters aside: what it is -> all that is known of it.
+    pub(crate) fn inventory(&self) -> BTreeMap<String, String> {
+        let mut all = BTreeMap::new();
+        for bucket in self.aws.wait(self.s3.list_buckets().send()).expect("buckets").buckets() {
+            let name = bucket.name().expect("a name");
+            let tags = self.aws.wait(self.s3.get_bucket_tagging().bucket(name).send());
+            let tags = tags.map(|answer| format!("{:?}", answer.tag_set)).unwrap_or_default();
+            let policy = self.aws.wait(self.s3.get_bucket_policy().bucket(name).send());
+            let policy = policy.ok().and_then(|answer| answer.policy).unwrap_or_default();
+            let held = self.aws.wait(self.s3.list_object_versions().bucket(name).send()).expect("versions");
+            all.insert(format!("bucket {name}"), format!("{tags} {policy} {:?}", held.versions()));
+        }
+        for role in self.aws.wait(self.iam.list_roles().send()).expect("roles").roles {
+            let policies = self.iam.list_role_policies().role_name(&role.role_name).send();
+            let policies = self.aws.wait(policies).expect("policies").policy_names;
+            let full = self.aws.wait(self.iam.get_role().role_name(&role.role_name).send()).expect("a role").role;
+            all.insert(format!("role {}", role.role_name), format!("{full:?} {policies:?}"));
+        }
+        for profile in self.aws.wait(self.iam.list_instance_profiles().send()).expect("profiles").instance_profiles {
+            all.insert(format!("profile {}", profile.instance_profile_name), format!("{profile:?}"));
+        }
+        let groups = self.aws.wait(self.ec2.describe_security_groups().send()).expect("groups");
+        // The second model makes this one for every cluster; EMR does so in private subnets alone.
+        let made_up = |group: &&SecurityGroup| group.group_name() == Some("ElasticMapReduce-ServiceAccess");
+        for group in groups.security_groups().iter().filter(|group| !made_up(group)) {
+            all.insert(format!("group {}", group.group_name().unwrap_or_default()), format!("{group:?}"));
+        }
+        for Seen { id, .. } in self.clusters("").into_iter().filter(Seen::alive) {
+            let cluster = self.aws.wait(self.emr.describe_cluster().cluster_id(&id).send()).expect("a cluster");
+            let cluster = cluster.cluster.expect("a cluster");
+            let groups = self.aws.wait(self.emr.list_instance_groups().cluster_id(&id).send()).expect("groups");
+            let sizes: Vec<_> = groups.instance_groups().iter().map(|group| group.requested_instance_count).collect();
+            let told = (&cluster.name, cluster.status, cluster.tags, cluster.termination_protected, sizes);
+            all.insert(format!("cluster {id}"), format!("{told:?}"));
+        }
+        all
+    }
+}
