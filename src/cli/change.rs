@@ -1,13 +1,17 @@
 //! The one way in which anything is changed: observe, plan, show, ask, take the lease, plan again, walk, and
 //! say what is there. `up`, `down` and `destroy` differ only in what they desire.
 
+mod stage;
+
 use std::time::Duration;
 
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::watch;
 
+use self::stage::Stage;
 use super::session::{Session, World, heed_signals};
-use super::{DONE, Ended, FAILED, Failure, HELD, INTERRUPTED};
+use super::{DONE, Ended, Failure, HELD, INTERRUPTED};
+use crate::blueprint;
 use crate::cloud::error::{Class, CloudError};
 use crate::engine::{self, Outcome};
 use crate::event::{Event, Summary};
@@ -19,10 +23,8 @@ use crate::resource::{Address, Live, Phase, Progress};
 use crate::resources::{self, stays_on_down};
 use crate::stack::Bucket;
 use crate::sync::{self, Batch};
-use crate::ui::events::Renderer;
 use crate::ui::plan::Shown;
-use crate::ui::{self, GREEN, Ui, YELLOW};
-use crate::{blueprint, text};
+use crate::ui::{self, Ui, YELLOW};
 
 /// What a person wants of a stack.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,31 +77,45 @@ pub(super) struct Consent {
 
 /// One change of a stack, from the look at it to the last word about it.
 pub(super) async fn change(mut session: Session, aim: Aim, consent: &Consent) -> Ended {
+    let progress = std::mem::replace(&mut session.progress, unbounded_channel().1);
+    let ended = attempt(&session, progress, aim, consent).await;
+    if let Err(failure) = &ended
+        && session.ui.json()
+    {
+        // The last line is a summary, whatever came before it.
+        let interrupted = failure.exit == INTERRUPTED;
+        let (failed, contacts) = (vec![failure.message.clone()], session.contacts());
+        let summary = Summary { failed, interrupted, contacts, hint: failure.hint.clone(), ..Summary::default() };
+        ui::events::line(session.ui, &session.cx.clock, &Event::Summary(summary));
+    }
+    ended
+}
+
+async fn attempt(session: &Session, progress: UnboundedReceiver<Progress>, aim: Aim, consent: &Consent) -> Ended {
     let ui = session.ui;
     let world = session.observe().await?;
     let home = blueprint::home_name(&session.stack, &world.around.account);
-    let plan = aim.plan(&session, &world).await?;
-    let uploads = if aim == Aim::Up { surveys(&session, &world).await? } else { vec![] };
+    let plan = aim.plan(session, &world).await?;
+    let uploads = if aim == Aim::Up { surveys(session, &world).await? } else { vec![] };
     let sending = uploads.iter().any(|batch| batch.send > 0);
     let starting =
         plan.steps.iter().any(|s| s.existing.as_ref().is_some_and(|live| live.resource.phase() == Phase::Starting));
 
-    let progress = std::mem::replace(&mut session.progress, unbounded_channel().1);
-    let stage = Stage::new(&session, progress);
-    let approved = approve(&session, &world, aim, plan, &uploads).await?;
+    let stage = Stage::new(session, progress);
+    let approved = approve(session, &world, aim, plan, &uploads).await?;
     if approved.plan().is_empty() && !sending && !starting {
-        return stage.end(&session, &Outcome::default(), &approved, None).await;
+        return stage.end(session, &Outcome::default(), &approved, None).await;
     }
     consented(ui, aim, consent)?;
     // Until here nothing was done, and Ctrl-C just ends it.
     heed_signals(ui, session.stop.clone());
 
     if aim == Aim::Up {
-        make_home(&session, &approved, &stage.events).await?;
+        make_home(session, &approved, &stage.events).await?;
     }
     let there = aim == Aim::Up || world.home().is_some();
-    let lease = if there { Some(take(&session, &home, aim, consent).await?) } else { None };
-    let approved = again(&session, aim, approved, consent).await;
+    let lease = if there { Some(take(session, &home, aim, consent).await?) } else { None };
+    let approved = again(session, aim, approved, consent).await;
     let approved = match approved {
         Ok(approved) => approved,
         Err(failure) => {
@@ -108,25 +124,27 @@ pub(super) async fn change(mut session: Session, aim: Aim, consent: &Consent) ->
         }
     };
 
-    let (approved, last) = without_home(approved, aim, &session)?;
+    let (approved, last) = without_home(approved, aim, session)?;
     let (walked, walking) = watch::channel(false);
     let walk = async {
         let outcome = engine::apply(&approved, &session.cx, &stage.events).await;
         walked.send_replace(true);
         outcome
     };
-    let (mut outcome, sent) = futures::join!(walk, send(&session, &home, uploads, walking, &stage.events));
+    let (mut outcome, sent) = futures::join!(walk, send(session, &home, uploads, walking, &stage.events));
     if let Err(error) = sent {
         outcome.interrupted |= error.class == Class::Interrupted;
         outcome.failed.extend((!outcome.interrupted).then(|| format!("uploads: {error}")));
     }
     // Home holds the lease: it goes when the lease is given back, and only if all else is gone.
-    give_back(lease).await?;
+    if let Err(failure) = give_back(lease).await {
+        outcome.failed.push(format!("the lease: {}", failure.message));
+    }
     if let Some(last) = last.filter(|_| outcome.complete()) {
         outcome = engine::apply(&last, &session.cx, &stage.events).await;
     }
-    let left = if aim == Aim::Up { None } else { Some(remains(&session, aim).await?) };
-    stage.end(&session, &outcome, &approved, left).await
+    let left = if aim == Aim::Up { None } else { Some(remains(session, aim).await?) };
+    stage.end(session, &outcome, &approved, left).await
 }
 
 /// Shows the plan with what would be lost, and lets it pass or not.
@@ -161,7 +179,8 @@ async fn approve(
         contacts: session.contacts(),
     };
     if ui.json() {
-        ui.data(&serde_json::json!({"event": "plan", "seq": 0, "at": session.cx.clock.now().to_string(), "plan": ui::plan::json(&plan, &shown)}));
+        let event = serde_json::json!({"event": "plan", "plan": ui::plan::json(&plan, &shown)});
+        ui::events::line(ui, &session.cx.clock, &event);
     } else {
         ui.out(ui::plan::text(&plan, &shown));
     }
@@ -302,87 +321,4 @@ async fn remains(session: &Session, aim: Aim) -> Result<Vec<String>, Failure> {
     let there = live.iter().filter(|live| !matches!(live.resource.phase(), Phase::Ended(_)));
     let there = there.filter(|live| aim == Aim::Destroy || !stays_on_down(live.resource.address().kind));
     Ok(there.map(|live| format!("{} ({})", live.resource.address(), live.id)).collect())
-}
-
-/// Shows what happens while it happens, and the end.
-struct Stage {
-    events: UnboundedSender<Event>,
-    shown: tokio::task::JoinHandle<Renderer>,
-    begun: jiff::Timestamp,
-}
-
-impl Stage {
-    fn new(session: &Session, progress: UnboundedReceiver<Progress>) -> Self {
-        let (events, heard) = unbounded_channel();
-        let renderer = Renderer::new(session.ui, session.cx.clock.clone());
-        Self { events, shown: tokio::spawn(show(renderer, heard, progress)), begun: session.cx.clock.now() }
-    }
-
-    async fn end(self, session: &Session, outcome: &Outcome, approved: &Approved, left: Option<Vec<String>>) -> Ended {
-        let ok = outcome.complete() && left.as_ref().is_none_or(Vec::is_empty);
-        let took = session.cx.clock.since(self.begun);
-        let again = (!ok).then(|| "run the same command again: it continues where this one ended".to_owned());
-        let summary = Summary {
-            ok,
-            done: Some(approved.plan().counts()),
-            failed: outcome.failed.clone(),
-            left: left.clone(),
-            interrupted: outcome.interrupted,
-            seconds: took.as_secs_f64(),
-            contacts: session.contacts(),
-            hint: again.clone(),
-        };
-        drop(self.events);
-        let mut renderer = self.shown.await.map_err(|e| Failure::failed(e.to_string()))?;
-        renderer.show(&Event::Summary(summary));
-        let ui = session.ui;
-        if let Some(left) = left {
-            match left.as_slice() {
-                [] => ui.text(format!(
-                    "{GREEN}Nothing is left{GREEN:#} that costs by the hour{}.",
-                    if stays(approved) { "" } else { ", and nothing else bears this stack's mark" }
-                )),
-                left => ui.text(format!("{YELLOW}Still there{YELLOW:#}: {}", left.join(", "))),
-            }
-        }
-        if ok && !approved.plan().is_empty() {
-            ui.text(format!("{GREEN}Done{GREEN:#} in {}.", text::lasting(took)));
-        }
-        if ui.verbose && !ui.json() {
-            ui.say(format!("hosts called: {}", session.contacts().join(", ")));
-        }
-        if let Some(again) = again {
-            ui.say(again);
-        }
-        Ok(if ok {
-            DONE
-        } else if outcome.interrupted {
-            INTERRUPTED
-        } else {
-            FAILED
-        })
-    }
-}
-
-/// Whether anything was kept.
-fn stays(approved: &Approved) -> bool {
-    approved.plan().steps.iter().any(|step| step.action == Action::Keep)
-}
-
-/// One ordered stream of all that is told, until both ends are quiet.
-async fn show(
-    mut renderer: Renderer,
-    mut events: UnboundedReceiver<Event>,
-    mut progress: UnboundedReceiver<Progress>,
-) -> Renderer {
-    loop {
-        tokio::select! {
-            biased;
-            event = events.recv() => match event {
-                Some(event) => renderer.show(&event),
-                None => return renderer,
-            },
-            Some(Progress { address, message }) = progress.recv() => renderer.show(&Event::Progress { address, message }),
-        }
-    }
 }

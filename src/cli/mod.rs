@@ -195,6 +195,10 @@ pub fn main() -> ExitCode {
     };
     match ended {
         Ok(code) => code.into(),
+        Err(Failure { exit: DONE, message, .. }) => {
+            ui.say(message);
+            DONE.into()
+        }
         Err(Failure { exit, message, hint }) => {
             ui.say(format!("{RED}error{RED:#}: {message}"));
             if let Some(hint) = hint {

@@ -3,9 +3,11 @@
 
 use std::collections::BTreeMap;
 use std::io::IsTerminal;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde::Serialize;
 use serde_json::Value;
 
 use super::{CYAN, DIM, GREEN, RED, Ui, YELLOW};
@@ -16,10 +18,22 @@ use crate::text::{bytes, lasting};
 /// Without a terminal, one thing's progress is told no more often.
 const SELDOM: Duration = Duration::from_secs(15);
 
+/// The lines of one process are counted together, whoever writes them.
+static LINES: AtomicU64 = AtomicU64::new(0);
+
+/// One JSON line: the event, stamped with its number and its time.
+pub fn line(ui: Ui, clock: &Clock, event: &impl Serialize) {
+    let mut value = serde_json::to_value(event).unwrap_or_default();
+    if let Value::Object(map) = &mut value {
+        map.insert("seq".into(), LINES.fetch_add(1, Ordering::Relaxed).into());
+        map.insert("at".into(), clock.now().to_string().into());
+    }
+    ui.data(&value);
+}
+
 pub struct Renderer {
     ui: Ui,
     clock: Clock,
-    seq: u64,
     live: Option<MultiProgress>,
     bars: BTreeMap<String, ProgressBar>,
     told: BTreeMap<String, (Instant, String)>,
@@ -29,25 +43,15 @@ impl Renderer {
     pub fn new(ui: Ui, clock: Clock) -> Self {
         let live = !ui.json() && std::io::stderr().is_terminal();
         let live = live.then(|| MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(8)));
-        Self { ui, clock, seq: 0, live, bars: BTreeMap::new(), told: BTreeMap::new() }
+        Self { ui, clock, live, bars: BTreeMap::new(), told: BTreeMap::new() }
     }
 
     pub fn show(&mut self, event: &Event) {
-        self.seq += 1;
         if self.ui.json() {
-            self.json(event);
+            line(self.ui, &self.clock, event);
         } else {
             self.text(event);
         }
-    }
-
-    fn json(&self, event: &Event) {
-        let mut value = serde_json::to_value(event).unwrap_or_default();
-        if let Value::Object(map) = &mut value {
-            map.insert("seq".into(), self.seq.into());
-            map.insert("at".into(), self.clock.now().to_string().into());
-        }
-        self.ui.data(&value);
     }
 
     fn text(&mut self, event: &Event) {

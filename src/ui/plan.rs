@@ -78,7 +78,8 @@ pub fn text<E: AsRef<dyn Resource>>(plan: &Plan<E>, shown: &Shown) -> String {
         let _ = writeln!(out, "{RED}refused{RED:#} {code}: {message}");
     }
     if let Some(cost) = shown.cost {
-        let _ = writeln!(out, "\n{}", super::cost::line(cost));
+        let apart = if out.ends_with("\n\n") { "" } else { "\n" };
+        let _ = writeln!(out, "{apart}{}", super::cost::line(cost));
     }
     let kept = plan.counts().keep;
     if plan.is_empty() {

@@ -196,7 +196,7 @@ def mend_buckets() -> None:
 
     def serialized(response, result):
         status, headers, body = plain(response, result)
-        if response.data.get("Action") == "CreateBucket":
+        if response.data.get("Action") == "CreateBucket" and status < 300:
             tag_at_birth(response, result._result["Location"].strip("/"))
         for wrong, right in S3_ROOTS.items():
             body = body.replace(wrong, right)
