@@ -16,7 +16,6 @@ fn a_plan_with_nothing_to_do_asks_little_and_nothing_twice() {
     insta::assert_snapshot!(plan.out, @"
     fruits-demo in eu-west-3 (Paris), account 000000000000
 
-
     Cost: [amount] USD an hour, [amount] USD for its whole lifetime, [amount] USD if forgotten for a weekend (estimates, prices of 2025-03)
     Nothing to do: 12 resources as declared.
     ");
