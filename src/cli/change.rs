@@ -168,15 +168,12 @@ async fn approve(
     let terms = terms(session, cost.as_ref());
     let refusals = policy::refusals(&plan, terms);
     let shown = Shown {
-        stack: &session.stack.name,
-        region: session.stack.region.as_str(),
-        place: session.stack.region.place(),
-        account: &world.around.account,
         uploads,
         refusals: &refusals,
         cost: cost.as_ref(),
         losses,
         contacts: session.contacts(),
+        ..Shown::of(&session.stack, &world.around.account)
     };
     if ui.json() {
         let event = serde_json::json!({"event": "plan", "plan": ui::plan::json(&plan, &shown)});

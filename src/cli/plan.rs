@@ -54,15 +54,11 @@ async fn online(global: &Global, args: &Args) -> Ended {
     let terms = Terms { owner: &session.stack.owner, spending: Some((&session.stack.limits, &cost)) };
     let refusals = policy::refusals(&plan, terms);
     let shown = Shown {
-        stack: &session.stack.name,
-        region: session.stack.region.as_str(),
-        place: session.stack.region.place(),
-        account: &world.around.account,
         uploads: &uploads,
         refusals: &refusals,
         cost: Some(&cost),
-        losses: vec![],
         contacts: session.contacts(),
+        ..Shown::of(&session.stack, &world.around.account)
     };
     show(session.ui, &plan, &shown);
     let changes = !plan.is_empty() || uploads.iter().any(|batch| batch.send > 0);
@@ -79,14 +75,7 @@ async fn offline(global: &Global, args: &Args) -> Ended {
     let materials = session::offline(ui, &args.stack, &stack, &around.account).await?;
     let plan = plan::<Arc<dyn Resource>>(&blueprint(&stack, &materials, &around), &[])?;
     let cost = price::estimate(&stack);
-    let shown = Shown {
-        stack: &stack.name,
-        region: stack.region.as_str(),
-        place: stack.region.place(),
-        account: &around.account,
-        cost: Some(&cost),
-        ..Shown::default()
-    };
+    let shown = Shown { cost: Some(&cost), ..Shown::of(&stack, &around.account) };
     show(ui, &plan, &shown);
     Ok(code(args, !plan.is_empty(), false))
 }

@@ -10,6 +10,7 @@ use crate::plan::{Action, Plan, Step};
 use crate::policy::Refusal;
 use crate::price::Cost;
 use crate::resource::{Change, Resource};
+use crate::stack::Stack;
 use crate::sync::Batch;
 use crate::text::{bytes, counted};
 
@@ -27,6 +28,14 @@ pub struct Shown<'a> {
     pub losses: Vec<(String, String)>,
     /// Hosts that were called.
     pub contacts: Vec<String>,
+}
+
+impl<'a> Shown<'a> {
+    /// Nothing yet but whose plan it is.
+    pub fn of(stack: &'a Stack, account: &'a str) -> Self {
+        let region = stack.region;
+        Self { stack: &stack.name, region: region.as_str(), place: region.place(), account, ..Self::default() }
+    }
 }
 
 pub fn json<E: AsRef<dyn Resource>>(plan: &Plan<E>, shown: &Shown) -> Value {
