@@ -7,7 +7,7 @@ than AWS's own.
 import json
 from urllib.parse import parse_qs
 
-from . import envelopes
+from . import authorisation, envelopes
 
 TAG = "for-use-with-amazon-emr-managed-policies"
 BORN_TAGGED = {"StringEquals": {f"aws:RequestTag/{TAG}": "true"}}
@@ -79,4 +79,6 @@ class Handler:
             if not iam.policy_known(arn):
                 words = f"Policy {arn} does not exist or is not attachable."
                 return envelopes.for_ministack(envelopes.error("query", 404, "NoSuchEntity", words))
-        return await self._inner(method, path, headers, body, query)
+        checks = authorisation.iam_checks(authorisation.Params(form, b""))
+        refused = authorisation.refusal("iam", headers, query, checks)
+        return refused or await self._inner(method, path, headers, body, query)

@@ -15,7 +15,7 @@ TAG = permissions.MANAGED_TAG
 def problem(c: Cluster, permitted_ports: list[tuple[int, int]]) -> str | None:
     """The first thing that is wrong with a cluster as asked for, or None."""
     try:
-        found = place(c) or service_role(c) or key_pair(c) or log_bucket(c)
+        found = place(c) or cleanup_role() or service_role(c) or key_pair(c) or log_bucket(c)
     except Refused as lost:  # the profile was deleted since it was named
         found = lost.message
     if found:
@@ -51,6 +51,15 @@ def place(c: Cluster) -> str | None:
                 "Learn more at https://docs.aws.amazon.com/console/elasticmapreduce/ERROR_noinstancetype"
             )
     return None
+
+
+def cleanup_role() -> str | None:
+    if permissions.linked(permissions.EMR):
+        return None
+    return (
+        f"Service-linked role '{permissions.LINKED[permissions.EMR]}' for EMR is required. Please create this role directly or "
+        "add permission to create it in your IAM entity."
+    )
 
 
 def service_role(c: Cluster) -> str | None:
@@ -91,6 +100,8 @@ def needed(c: Cluster) -> Iterator[tuple[str, str, dict]]:
         yield "ec2:CreateSecurityGroup", f"{ec2}:vpc/{vpc}", resource_tags(vpc)
         yield "ec2:CreateSecurityGroup", f"{ec2}:security-group/*", {f"aws:RequestTag/{TAG}": "true"}
         yield "ec2:AuthorizeSecurityGroupIngress", f"{ec2}:security-group/*", {f"aws:ResourceTag/{TAG}": "true"}
+    if any(group.market == "SPOT" for group in c.groups) and not permissions.linked(permissions.SPOT):
+        yield "iam:CreateServiceLinkedRole", permissions.linked_arn(c.scope, permissions.SPOT), {"iam:AWSServiceName": permissions.SPOT}
     nodes = permissions.node_role(c.instance_profile)["Arn"]
     yield "iam:PassRole", nodes, {"iam:PassedToService": permissions.EC2}
 

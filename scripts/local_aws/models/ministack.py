@@ -32,7 +32,7 @@ class Ministack:
 
         import ministack.app as ministack
 
-        from .. import ec2, iam, s3
+        from .. import authorisation, ec2, iam, s3
         from ..emr.api import Emr
 
         self._ministack = ministack
@@ -44,6 +44,8 @@ class Ministack:
         handlers["iam"] = iam.Handler(handlers["iam"])
         handlers["s3"] = s3.Handler(handlers["s3"])
         iam.register()
+        authorisation.install()
+        authorisation.see_clusters(self._emr)
         self.app = ministack.app
         self.settle = self._emr.settle
 
