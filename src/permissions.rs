@@ -347,12 +347,11 @@ mod tests {
 
     #[test]
     fn somebody_elses_roles_are_found_whatever_their_path() {
-        let third = stack("03.yaml");
-        let roles = resources(On::ServiceRole, &third, &around(&third));
-        assert_eq!(
-            roles,
-            ["arn:aws:iam::000000000000:role/EMR_DefaultRole", "arn:aws:iam::000000000000:role/*/EMR_DefaultRole"]
-        );
+        let (third, everything) = (stack("03.yaml"), stack("everything.yaml"));
+        let service = resources(On::ServiceRole, &third, &around(&third));
+        assert_eq!(service, ["arn:aws:iam::000000000000:role/EMR_DefaultRole"], "as its ARN is written");
+        let role = |path: &str| format!("arn:aws:iam::000000000000:role/{path}EMR_AutoScaling_DefaultRole");
+        assert_eq!(resources(On::ScalingRole, &everything, &around(&everything)), [role(""), role("*/")]);
     }
 
     #[test]

@@ -329,3 +329,15 @@ def test_an_accounts_first_spot_instance_needs_the_role_that_ec2_links_to_itself
     assert "iam:CreateServiceLinkedRole" in emr.reason(**spot)["Message"]
     service_role(emr, {"Action": ["ec2:*", "iam:PassRole", "iam:CreateServiceLinkedRole"]})
     emr.waiting(**spot)
+
+
+def test_a_simulation_knows_a_roles_path_and_the_given_context(account):
+    iam = account.client("iam")
+    arn = iam.create_role(RoleName="r", Path="/ours/", AssumeRolePolicyDocument=trust("ec2"))["Role"]["Arn"]
+    marked = {"Action": "ec2:TerminateInstances", "Condition": {"StringEquals": {"aws:ResourceTag/stack": "demo"}}}
+    iam.put_role_policy(RoleName="r", PolicyName="own", PolicyDocument=policy(marked))
+    for value, decision in (("demo", "allowed"), ("other", "implicitDeny")):
+        entry = {"ContextKeyName": "aws:ResourceTag/stack", "ContextKeyValues": [value], "ContextKeyType": "string"}
+        answer = iam.simulate_principal_policy(
+            PolicySourceArn=arn, ActionNames=["ec2:TerminateInstances", "s3:GetObject"], ContextEntries=[entry])
+        assert [result["EvalDecision"] for result in answer["EvaluationResults"]] == [decision, "implicitDeny"]
