@@ -53,6 +53,11 @@ fn cloud() -> Cloud {
     CLOUD.get_or_init(connect).clone()
 }
 
+thread_local! {
+    static RUNTIME: tokio::runtime::Runtime =
+        tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
+}
+
 /// One `apply`, as a command makes it.
 struct Run {
     plan: Plan<Live>,
@@ -78,7 +83,7 @@ fn apply(world: &Shared, plan: Plan<Live>, stop: Option<usize>) -> Run {
     }
     let cx = Cx::new(cloud(), STACK, OWNER, Clock::System, cancel, unbounded_channel().0);
     let approved = policy::check(plan.clone(), OWNER).expect("is our own");
-    let outcome = futures::executor::block_on(engine::apply(&approved, &cx, &events));
+    let outcome = RUNTIME.with(|runtime| runtime.block_on(engine::apply(&approved, &cx, &events)));
     locked(world).interruption = None;
     let told = std::iter::from_fn(|| heard.try_recv().ok()).collect();
     Run { plan, outcome, events: told }

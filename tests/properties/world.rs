@@ -7,13 +7,14 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use async_trait::async_trait;
+use fruitsinfra::cloud::Stop;
 use fruitsinfra::cloud::error::{Class, CloudError};
 use fruitsinfra::cloud::mark::Mark;
 use fruitsinfra::event::Event;
 use fruitsinfra::plan::{Action, Plan};
 use fruitsinfra::resource::{Address, Change, Cx, Field, Id, Known, Live, Need, Phase, Ref, Resource};
 use fruitsinfra::resources::resolve;
-use tokio::sync::{mpsc::UnboundedSender, watch};
+use tokio::sync::mpsc::UnboundedSender;
 
 pub(crate) const STACK: &str = "demo";
 pub(crate) const OWNER: &str = "data@fruits.example";
@@ -86,7 +87,7 @@ impl Thing {
 /// A person who stops everything at a turn.
 pub(crate) struct Interruption {
     pub(crate) at: usize,
-    pub(crate) ask: watch::Sender<bool>,
+    pub(crate) ask: Stop,
     /// Is told of it, so that what comes later can be told from what came before.
     pub(crate) events: UnboundedSender<Event>,
 }
@@ -226,7 +227,7 @@ impl World {
     fn turn(&mut self) {
         self.turns += 1;
         if let Some(Interruption { ask, events, .. }) = self.interruption.take_if(|i| self.turns >= i.at) {
-            ask.send_replace(true);
+            ask.ask();
             events.send(Event::Note { message: "stop".into() }).expect("somebody listens");
         }
     }
