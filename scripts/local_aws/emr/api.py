@@ -6,6 +6,7 @@ It must never hold more than what a request needs: clusters live in `lifecycle`,
 import json
 from pathlib import Path
 
+from ..world import World
 from . import commands, queries
 from .errors import Refused, invalid
 from .lifecycle import Lifecycle
@@ -21,8 +22,8 @@ EVERY_PORT = [(0, 65535)]
 
 
 class Emr:
-    def __init__(self, clock, endpoint: str, cache: Path | None):
-        self.clock = clock
+    def __init__(self, clock, endpoint: str, cache: Path | None, world: World):
+        self.clock, self.world = clock, world
         self.lifecycle = Lifecycle(clock, Runner(clock, endpoint, cache), endpoint, self.permitted_ports)
         self.block_public: dict[Scope, tuple[dict, float, str]] = {}
         self.start, self.stop, self.settle = self.lifecycle.start, self.lifecycle.stop, self.lifecycle.settle

@@ -79,7 +79,7 @@ class Lifecycle:
         if c.state == "STARTING":
             return (c.created + STARTING, self._begin_bootstrap) if c.launched else (c.created + CHECKING, self._check)
         if c.state == "BOOTSTRAPPING":
-            return c.entered + BOOTSTRAP_ACTION, self._bootstrap
+            return c.entered + BOOTSTRAP_ACTION * (c.bootstrapped + 1), self._bootstrap
         if c.state == "TERMINATING":
             return None if c.running() else (c.entered + TERMINATING, self._end)
         if c.state not in USABLE:
@@ -114,7 +114,6 @@ class Lifecycle:
                 self.terminate(c, at, Reason("BOOTSTRAP_FAILURE", failure))
                 return
         if c.bootstrapped < len(c.bootstrap):
-            c.entered = at
             return
         c.ready = at
         for part in (*c.groups, *c.instances):
@@ -230,4 +229,5 @@ class Lifecycle:
 
     def _enter(self, c: Cluster, state: str, at: float, why: Reason) -> None:
         log.info("%s %s -> %s %s", c.id, c.state, state, why.message or "")
+        c.past.append((c.entered, c.state, c.reason))
         c.state, c.entered, c.reason = state, at, why

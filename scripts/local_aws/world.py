@@ -1,0 +1,68 @@
+"""How AWS is when no call fails: late. Settings of the control path `world`, in simulated seconds; by default none is set.
+
+POST sets what it names and leaves the rest, GET shows all, DELETE resets. What can be set:
+
+- `listing_lag`, as {"emr": 30, "iam": 10, "ec2": 10}: listings do not show what is younger. ListClusters and ListSteps;
+  ListClusters also shows, and selects by, the state of so long ago. ListRoles, ListInstanceProfiles and IAM's account details.
+  DescribeSecurityGroups, unless it asks by id. Whoever asks for one thing by name or id finds it at once.
+
+It must never decide what a call does: those who do ask here what is set, and how old a thing is.
+"""
+
+import math
+
+LISTING = ("emr", "iam", "ec2")
+
+
+class World:
+    def __init__(self, clock):
+        self._clock = clock
+        self._births: dict[tuple, float] = {}
+        self.reset()
+
+    def reset(self) -> None:
+        """As at the start. What was born stays so."""
+        self.listing_lag: dict[str, float] = {}
+
+    def set(self, wanted: dict) -> None:
+        """Sets all of it, or raises ValueError and sets none."""
+        if not isinstance(wanted, dict):
+            raise ValueError("the world is set by an object")
+        unknown = set(wanted) - set(SETTINGS)
+        if unknown:
+            raise ValueError(f"the world has no {', '.join(sorted(unknown))}, but {', '.join(SETTINGS)}")
+        for name, value in {name: SETTINGS[name](value) for name, value in wanted.items()}.items():
+            setattr(self, name, value)
+
+    def show(self) -> dict:
+        return {name: getattr(self, name) for name in SETTINGS}
+
+    def now(self) -> float:
+        return self._clock.now()
+
+    def seen_until(self, service: str) -> float:
+        """The moment up to which that service's listings know what happened."""
+        lag = self.listing_lag.get(service, 0)
+        return self.now() - lag if lag else math.inf
+
+    def born(self, *thing: str) -> None:
+        self._births[thing] = self.now()
+
+    def birth(self, *thing: str) -> float:
+        """When a thing was made; of what was there from the start, before all time."""
+        return self._births.get(thing, -math.inf)
+
+
+def seconds(value) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
+        raise ValueError(f"{value!r} is no number of seconds")
+    return value
+
+
+def listing_lag(value) -> dict[str, float]:
+    if not isinstance(value, dict) or set(value) - set(LISTING):
+        raise ValueError(f"listing_lag holds seconds for {', '.join(LISTING)}")
+    return {service: seconds(lag) for service, lag in value.items()}
+
+
+SETTINGS = {"listing_lag": listing_lag}

@@ -1,0 +1,131 @@
+"""AWS as it is when no call fails: late, and with clusters that meet their fate."""
+
+import pytest
+from conftest import trust
+
+
+@pytest.fixture
+def world(server):
+    """Sets the world as its members say; it is as before afterwards."""
+    yield lambda **settings: server.local("POST", "world", settings)
+    server.local("DELETE", "world")
+
+
+def listed(emr, *states: str) -> dict[str, str]:
+    found = emr.client.list_clusters(ClusterStates=list(states))["Clusters"]
+    return {c["Id"]: c["Status"]["State"] for c in found}
+
+
+def test_the_world_is_set_shown_and_reset(server, world):
+    before = server.local("GET", "world")
+    assert not any(before.values())
+    assert world(listing_lag={"iam": 2.5})["listing_lag"] == {"iam": 2.5}
+    assert server.local("GET", "world")["listing_lag"] == {"iam": 2.5}
+    server.local("DELETE", "world")
+    assert server.local("GET", "world") == before
+
+
+@pytest.mark.parametrize("wrong", [
+    {"nope": 1}, {"listing_lag": 3}, {"listing_lag": {"s3": 1}}, {"listing_lag": {"emr": -1}}, {"listing_lag": {"emr": True}},
+])
+def test_what_the_world_does_not_have(server, wrong):
+    with pytest.raises(Exception, match="400"):
+        server.local("POST", "world", wrong)
+    assert not any(server.local("GET", "world").values())
+
+
+def test_a_young_cluster_is_not_listed_but_described(emr, world):
+    world(listing_lag={"emr": 3000})
+    cluster = emr.run()
+    assert cluster not in listed(emr)
+    assert emr.state(cluster) == "STARTING"
+    emr.server.advance(3000)
+    assert cluster in listed(emr)
+
+
+def test_a_listing_shows_and_selects_by_the_state_of_a_while_ago(emr, world):
+    cluster = emr.waiting()
+    emr.server.advance(4000)
+    world(listing_lag={"emr": 3000})
+    emr.client.terminate_job_flows(JobFlowIds=[cluster])
+    emr.server.advance(100)
+    assert emr.state(cluster) == "TERMINATED"
+    assert listed(emr, "WAITING") == {cluster: "WAITING"}
+    assert listed(emr, "TERMINATED", "TERMINATING") == {}
+    [shown] = emr.client.list_clusters()["Clusters"]
+    assert set(shown["Status"]["Timeline"]) == {"CreationDateTime", "ReadyDateTime"}
+    emr.server.advance(3000)
+    assert listed(emr, "TERMINATED") == {cluster: "TERMINATED"}
+
+
+def test_each_state_is_shown_for_as_long_as_it_lasted(emr, world):
+    cluster = emr.run(BootstrapActions=emr.bootstrap("good.sh") * 3)
+    emr.server.advance(10_000)  # starting for 180 s, bootstrapping for 3 x 60 s
+    age = emr.server.local("GET", "clock")["now"] - emr.describe(cluster)["Status"]["Timeline"]["CreationDateTime"].timestamp()
+    for moment, state in ((100, "STARTING"), (200, "BOOTSTRAPPING"), (300, "BOOTSTRAPPING"), (400, "WAITING")):
+        world(listing_lag={"emr": age - moment})
+        assert listed(emr) == {cluster: state}, moment
+
+
+def test_a_young_step_is_not_listed_but_described(emr, world):
+    cluster = emr.waiting()
+    world(listing_lag={"emr": 3000})
+    jar = {"Jar": "command-runner.jar", "Args": ["spark-submit", "true"]}
+    [step] = emr.client.add_job_flow_steps(JobFlowId=cluster, Steps=[{"Name": "s", "HadoopJarStep": jar}])["StepIds"]
+    assert emr.client.list_steps(ClusterId=cluster)["Steps"] == []
+    assert emr.client.list_steps(ClusterId=cluster, StepIds=[step])["Steps"] == []
+    assert emr.client.describe_step(ClusterId=cluster, StepId=step)["Step"]["Id"] == step
+    emr.server.advance(3000)
+    assert [s["Id"] for s in emr.client.list_steps(ClusterId=cluster)["Steps"]] == [step]
+
+
+def test_young_roles_and_profiles_are_not_listed_but_got(server, account, world):
+    iam = account.client("iam")
+    iam.create_role(RoleName="old", AssumeRolePolicyDocument=trust("ec2"), Tags=[{"Key": "a", "Value": "b"}])
+    server.advance(3000)
+    world(listing_lag={"iam": 3000})
+    iam.create_role(RoleName="young", AssumeRolePolicyDocument=trust("ec2"))
+    iam.create_instance_profile(InstanceProfileName="young")
+
+    def seen() -> tuple[list, list, list]:
+        details = iam.get_account_authorization_details(Filter=["Role"])["RoleDetailList"]
+        roles, profiles = iam.list_roles()["Roles"], iam.list_instance_profiles()["InstanceProfiles"]
+        return [r["RoleName"] for r in roles], [p["InstanceProfileName"] for p in profiles], [d["RoleName"] for d in details]
+
+    assert seen() == (["old"], [], ["old"])
+    assert iam.get_role(RoleName="young")["Role"]["RoleName"] == "young"
+    assert iam.get_instance_profile(InstanceProfileName="young")["InstanceProfile"]["Roles"] == []
+    assert iam.get_role(RoleName="old")["Role"]["Tags"] == [{"Key": "a", "Value": "b"}]
+    server.advance(3000)
+    assert seen() == (["old", "young"], ["young"], ["old", "young"])
+
+
+def test_a_role_made_again_is_young_again(server, account, world):
+    iam = account.client("iam")
+    iam.create_role(RoleName="twice", AssumeRolePolicyDocument=trust("ec2"))
+    server.advance(3000)
+    world(listing_lag={"iam": 3000})
+    assert iam.list_roles()["Roles"]
+    iam.delete_role(RoleName="twice")
+    iam.create_role(RoleName="twice", AssumeRolePolicyDocument=trust("ec2"))
+    assert iam.list_roles()["Roles"] == []
+
+
+def test_a_young_security_group_is_found_by_id_alone(server, account, world):
+    ec2 = account.client("ec2")
+    vpc = ec2.describe_vpcs()["Vpcs"][0]["VpcId"]
+    world(listing_lag={"ec2": 3000})
+    tags = [{"ResourceType": "security-group", "Tags": [{"Key": "mark", "Value": "m"}]}]
+    made = ec2.create_security_group(GroupName="young", Description="d", VpcId=vpc, TagSpecifications=tags)["GroupId"]
+    by_tag = [{"Name": "tag:mark", "Values": ["m"]}]
+
+    def seen(**asked) -> list[str]:
+        return [g["GroupName"] for g in ec2.describe_security_groups(**asked)["SecurityGroups"]]
+
+    assert seen(Filters=by_tag) == []
+    assert "young" not in seen()
+    assert seen(GroupIds=[made]) == ["young"]
+    server.advance(3000)
+    assert seen(Filters=by_tag) == ["young"]
+    [group] = ec2.describe_security_groups(Filters=by_tag)["SecurityGroups"]
+    assert group["Tags"] == [{"Key": "mark", "Value": "m"}]
