@@ -1,14 +1,18 @@
-"""IAM and EC2 as they are seen while AWS has not caught up with itself: listings without what is young.
+"""IAM and EC2 as they are seen while AWS has not caught up with itself: listings without what is young, trust policies that
+cannot name who is fresh.
 
 Wraps a handler of ministack's, or another wrapper, and notes when things are made. It must never hide from whoever asks for one
 thing by its name or id, nor change what is there.
 """
 
-from collections.abc import Callable
+import json
+import re
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 from urllib.parse import parse_qs
 from xml.etree import ElementTree
 
+from . import envelopes
 from .world import World
 
 
@@ -19,9 +23,13 @@ class Listing(NamedTuple):
     asks_for_one: Callable[[dict], bool] = lambda params: False
 
 
+PRINCIPAL = re.compile(r"arn:[\w-]+:iam::(\d{12}):(role|user)/(?:.*/)?([^/]+)")
+TRUSTS = {"CreateRole": "AssumeRolePolicyDocument", "UpdateAssumeRolePolicy": "PolicyDocument"}
 CREATIONS = {
+    "CreateUser": ("user", "UserName"),
     "CreateRole": ("role", "RoleName"),
     "CreateInstanceProfile": ("instance-profile", "InstanceProfileName"),
+    "AddRoleToInstanceProfile": ("role-in-instance-profile", "InstanceProfileName"),
 }
 LISTINGS = {
     "ListRoles": Listing("Roles", "role", "RoleName"),
@@ -41,11 +49,22 @@ class Handler:
     async def __call__(self, method, path, headers, body, query):
         params = {**query, **parse_qs(body.decode("utf-8", "replace"))} if body else dict(query)
         action = one(params, "Action")
+        if action in TRUSTS and (unknown := self._unknown(one(params, TRUSTS[action]))):
+            words = f'Invalid principal in policy: "AWS":"{unknown}"'
+            return envelopes.for_ministack(envelopes.error("query", 400, "MalformedPolicyDocument", words))
         status, head, answer = await self._inner(method, path, headers, body, query)
         if status < 300:
             self._note(action, params, answer)
             answer = self._shown(action, params, answer)
         return status, head, answer
+
+    def _unknown(self, document: str) -> str | None:
+        """Whom the policy names that IAM itself does not know yet."""
+        for principal in principals(document):
+            found = PRINCIPAL.fullmatch(principal)
+            if found and self._world.fresh(*found.groups()):
+                return principal
+        return None
 
     def _note(self, action: str, params: dict, answer: bytes) -> None:
         if action in CREATIONS:
@@ -65,6 +84,18 @@ class Handler:
                     container.remove(item)
         ElementTree.register_namespace("", root.tag.partition("}")[0].removeprefix("{"))
         return ElementTree.tostring(root, "utf-8", xml_declaration=True)
+
+
+def principals(document: str) -> Iterator[str]:
+    """The AWS principals of a policy; none where it is no policy, which ministack says better."""
+    try:
+        statements = json.loads(document).get("Statement", [])
+    except (json.JSONDecodeError, AttributeError):
+        return
+    for statement in statements if isinstance(statements, list) else [statements]:
+        principal = statement.get("Principal") if isinstance(statement, dict) else None
+        named = principal.get("AWS", []) if isinstance(principal, dict) else []
+        yield from [named] if isinstance(named, str) else named
 
 
 def one(params: dict, key: str) -> str:

@@ -6,6 +6,10 @@ POST sets what it names and leaves the rest, GET shows all, DELETE resets. What 
   ListClusters also shows, and selects by, the state of so long ago. ListRoles, ListInstanceProfiles and IAM's account details.
   DescribeSecurityGroups, unless it asks by id. Whoever asks for one thing by name or id finds it at once.
 
+- `iam_propagation`, as 120: EMR and IAM itself do not know yet what IAM made less than so long ago. RunJobFlow refuses a fresh
+  instance profile as invalid, and one whose role, or whose hold of its role, is fresh as not to be authorized; with a fresh
+  service role the cluster starts, then ends with VALIDATION_ERROR; a trust policy that names a fresh role or user is malformed.
+
 It must never decide what a call does: those who do ask here what is set, and how old a thing is.
 """
 
@@ -23,6 +27,7 @@ class World:
     def reset(self) -> None:
         """As at the start. What was born stays so."""
         self.listing_lag: dict[str, float] = {}
+        self.iam_propagation: float = 0
 
     def set(self, wanted: dict) -> None:
         """Sets all of it, or raises ValueError and sets none."""
@@ -45,6 +50,11 @@ class World:
         lag = self.listing_lag.get(service, 0)
         return self.now() - lag if lag else math.inf
 
+    def fresh(self, *thing: str, at: float | None = None) -> bool:
+        """Whether IAM made a thing so lately that others do not know it yet: now, or at a moment."""
+        moment = self.now() if at is None else at
+        return self.iam_propagation > 0 and self.birth(*thing) + self.iam_propagation > moment
+
     def born(self, *thing: str) -> None:
         self._births[thing] = self.now()
 
@@ -65,4 +75,4 @@ def listing_lag(value) -> dict[str, float]:
     return {service: seconds(lag) for service, lag in value.items()}
 
 
-SETTINGS = {"listing_lag": listing_lag}
+SETTINGS = {"listing_lag": listing_lag, "iam_propagation": seconds}

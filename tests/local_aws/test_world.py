@@ -1,7 +1,9 @@
 """AWS as it is when no call fails: late, and with clusters that meet their fate."""
 
+import json
+
 import pytest
-from conftest import trust
+from conftest import policy, trust
 
 
 @pytest.fixture
@@ -9,6 +11,14 @@ def world(server):
     """Sets the world as its members say; it is as before afterwards."""
     yield lambda **settings: server.local("POST", "world", settings)
     server.local("DELETE", "world")
+
+
+@pytest.fixture
+def slowly(server):
+    """Simulated time is real time, but for what is advanced: a busy machine moves no moment."""
+    server.local("POST", "clock", {"rate": 1})
+    yield
+    server.local("POST", "clock", {"rate": 60})
 
 
 def listed(emr, *states: str) -> dict[str, str]:
@@ -27,6 +37,7 @@ def test_the_world_is_set_shown_and_reset(server, world):
 
 @pytest.mark.parametrize("wrong", [
     {"nope": 1}, {"listing_lag": 3}, {"listing_lag": {"s3": 1}}, {"listing_lag": {"emr": -1}}, {"listing_lag": {"emr": True}},
+    {"iam_propagation": "long"}, [], {"listing_lag": {"emr": 1}, "iam_propagation": -1},
 ])
 def test_what_the_world_does_not_have(server, wrong):
     with pytest.raises(Exception, match="400"):
@@ -58,7 +69,7 @@ def test_a_listing_shows_and_selects_by_the_state_of_a_while_ago(emr, world):
     assert listed(emr, "TERMINATED") == {cluster: "TERMINATED"}
 
 
-def test_each_state_is_shown_for_as_long_as_it_lasted(emr, world):
+def test_each_state_is_shown_for_as_long_as_it_lasted(emr, world, slowly):
     cluster = emr.run(BootstrapActions=emr.bootstrap("good.sh") * 3)
     emr.server.advance(10_000)  # starting for 180 s, bootstrapping for 3 x 60 s
     age = emr.server.local("GET", "clock")["now"] - emr.describe(cluster)["Status"]["Timeline"]["CreationDateTime"].timestamp()
@@ -129,3 +140,74 @@ def test_a_young_security_group_is_found_by_id_alone(server, account, world):
     assert seen(Filters=by_tag) == ["young"]
     [group] = ec2.describe_security_groups(Filters=by_tag)["SecurityGroups"]
     assert group["Tags"] == [{"Key": "mark", "Value": "m"}]
+
+
+def aged(emr, world) -> None:
+    """IAM takes a while, and all that was made up to now is old enough."""
+    world(iam_propagation=3000)
+    emr.server.advance(3000)
+
+
+def test_a_fresh_profile_is_invalid(emr, world, refused):
+    aged(emr, world)
+    iam = emr.account.client("iam")
+    iam.create_instance_profile(InstanceProfileName="fresh")
+    iam.add_role_to_instance_profile(InstanceProfileName="fresh", RoleName="nodes")
+    asked = emr.request(JobFlowRole="fresh")
+    assert refused(emr.client.run_job_flow, **asked) == ("ValidationException", "Invalid InstanceProfile: fresh.")
+    emr.server.advance(3000)
+    emr.client.run_job_flow(**asked)
+
+
+@pytest.mark.parametrize("fresh", ["role", "association"])
+def test_a_profile_with_a_fresh_role_is_not_authorized(emr, world, refused, fresh):
+    iam = emr.account.client("iam")
+    iam.create_instance_profile(InstanceProfileName="old")
+    if fresh == "association":
+        iam.create_role(RoleName="its", AssumeRolePolicyDocument=trust("ec2"))
+    aged(emr, world)
+    if fresh == "role":
+        iam.create_role(RoleName="its", AssumeRolePolicyDocument=trust("ec2"))
+    iam.add_role_to_instance_profile(InstanceProfileName="old", RoleName="its")
+    code, message = refused(emr.client.run_job_flow, **emr.request(JobFlowRole="old"))
+    assert (code, message.startswith("Failed to authorize instance profile arn:")) == ("AccessDeniedException", True)
+    emr.server.advance(3000)
+    emr.run(JobFlowRole="old")
+
+
+@pytest.mark.parametrize("age, alive", [(0, False), (2960, False), (2975, True)])
+def test_with_a_fresh_service_role_it_starts_and_ends(emr, world, slowly, age, alive):
+    aged(emr, world)
+    iam = emr.account.client("iam")
+    iam.create_role(RoleName="fresh", AssumeRolePolicyDocument=trust("elasticmapreduce"))
+    iam.put_role_policy(RoleName="fresh", PolicyName="own", PolicyDocument=policy({"Action": ["ec2:*", "iam:PassRole"]}))
+    emr.server.advance(age)
+    cluster = emr.run(ServiceRole="fresh")
+    assert emr.state(cluster) == "STARTING"
+    emr.server.advance(100_000)  # EMR looks 30 s after the start, however late that is noticed
+    status = emr.describe(cluster)["Status"]
+    if alive:
+        assert status["State"] == "WAITING"
+    else:
+        assert (status["State"], status["StateChangeReason"]["Code"]) == ("TERMINATED_WITH_ERRORS", "VALIDATION_ERROR")
+        assert status["StateChangeReason"]["Message"].endswith("role/fresh is invalid")
+
+
+def trusting(*arns: str) -> str:
+    statement = {"Effect": "Allow", "Principal": {"AWS": list(arns)}, "Action": "sts:AssumeRole"}
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+
+
+def test_a_trust_policy_cannot_name_who_is_fresh(server, account, world, refused):
+    iam = account.client("iam")
+    iam.create_role(RoleName="old", AssumeRolePolicyDocument=trust("ec2"))
+    server.advance(3000)
+    world(iam_propagation=3000)
+    fresh = iam.create_role(RoleName="fresh", Path="/a/b/", AssumeRolePolicyDocument=trust("ec2"))["Role"]["Arn"]
+    old = iam.get_role(RoleName="old")["Role"]["Arn"]
+    malformed = ("MalformedPolicyDocument", f'Invalid principal in policy: "AWS":"{fresh}"')
+    assert refused(iam.create_role, RoleName="third", AssumeRolePolicyDocument=trusting(old, fresh)) == malformed
+    assert refused(iam.update_assume_role_policy, RoleName="old", PolicyDocument=trusting(fresh)) == malformed
+    iam.create_role(RoleName="fourth", AssumeRolePolicyDocument=trusting(old))
+    server.advance(3000)
+    iam.create_role(RoleName="third", AssumeRolePolicyDocument=trusting(old, fresh))

@@ -24,7 +24,7 @@ EVERY_PORT = [(0, 65535)]
 class Emr:
     def __init__(self, clock, endpoint: str, cache: Path | None, world: World):
         self.clock, self.world = clock, world
-        self.lifecycle = Lifecycle(clock, Runner(clock, endpoint, cache), endpoint, self.permitted_ports)
+        self.lifecycle = Lifecycle(clock, Runner(clock, endpoint, cache), endpoint, self.permitted_ports, world)
         self.block_public: dict[Scope, tuple[dict, float, str]] = {}
         self.start, self.stop, self.settle = self.lifecycle.start, self.lifecycle.stop, self.lifecycle.settle
 

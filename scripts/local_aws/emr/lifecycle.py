@@ -26,8 +26,9 @@ log = logging.getLogger("local_aws.emr")
 
 
 class Lifecycle:
-    def __init__(self, clock, runner: Runner, endpoint: str, permitted_ports):
+    def __init__(self, clock, runner: Runner, endpoint: str, permitted_ports, world):
         self.clock, self.runner, self.endpoint, self.permitted_ports = clock, runner, endpoint, permitted_ports
+        self.world = world
         self.clusters: dict[Scope, dict[str, Cluster]] = {}
         self.lock = asyncio.Lock()
         self._ticker: asyncio.Task | None = None
@@ -89,7 +90,7 @@ class Lifecycle:
     # --- start
 
     async def _check(self, c: Cluster, at: float) -> None:
-        problem = checks.problem(c, self.permitted_ports(c.scope))
+        problem = checks.problem(c, self.permitted_ports(c.scope), self.world, at)
         if problem:
             self.terminate(c, at, Reason("VALIDATION_ERROR", problem))
             return
