@@ -1,4 +1,4 @@
-"""How AWS is when no call fails: late. Settings of the control path `world`, in simulated seconds; by default none is set.
+"""How AWS is when no call fails: late, and with clusters that meet their fate. Settings of the control path `world`, in simulated seconds; by default none is set.
 
 POST sets what it names and leaves the rest, GET shows all, DELETE resets. What can be set:
 
@@ -10,11 +10,17 @@ POST sets what it names and leaves the rest, GET shows all, DELETE resets. What 
   instance profile as invalid, and one whose role, or whose hold of its role, is fresh as not to be authorized; with a fresh
   service role the cluster starts, then ends with VALIDATION_ERROR; a trust policy that names a fresh role or user is malformed.
 
+- `fates`, as [{"fate": "capacity"}, null]: what becomes of the next clusters, one a RunJobFlow that is accepted, in order; those
+  after them live, and so does null. "service_role" and "validation" end it with VALIDATION_ERROR, soon after its start;
+  "capacity" with INSTANCE_FAILURE before it has instances, "bootstrap" with BOOTSTRAP_FAILURE and its log;
+  {"fate": "ends", "seconds": 600}, so long after RunJobFlow, with INSTANCE_FAILURE, whatever its state.
+
 It must never decide what a call does: those who do ask here what is set, and how old a thing is.
 """
 
 import math
 
+FATES = ("service_role", "validation", "capacity", "bootstrap", "ends")
 LISTING = ("emr", "iam", "ec2")
 
 
@@ -28,6 +34,7 @@ class World:
         """As at the start. What was born stays so."""
         self.listing_lag: dict[str, float] = {}
         self.iam_propagation: float = 0
+        self.fates: list[dict | None] = []
 
     def set(self, wanted: dict) -> None:
         """Sets all of it, or raises ValueError and sets none."""
@@ -55,6 +62,10 @@ class World:
         moment = self.now() if at is None else at
         return self.iam_propagation > 0 and self.birth(*thing) + self.iam_propagation > moment
 
+    def next_fate(self) -> dict:
+        """What becomes of the cluster that is accepted now; its `fate` is None if it lives."""
+        return (self.fates.pop(0) if self.fates else None) or {"fate": None}
+
     def born(self, *thing: str) -> None:
         self._births[thing] = self.now()
 
@@ -75,4 +86,19 @@ def listing_lag(value) -> dict[str, float]:
     return {service: seconds(lag) for service, lag in value.items()}
 
 
-SETTINGS = {"listing_lag": listing_lag, "iam_propagation": seconds}
+def fates(value) -> list[dict | None]:
+    if not isinstance(value, list):
+        raise ValueError("fates are a list")
+    return [None if one is None else fate(one) for one in value]
+
+
+def fate(value) -> dict:
+    kind = value.get("fate") if isinstance(value, dict) else value
+    if not isinstance(value, dict) or kind not in (*FATES, None):
+        raise ValueError(f"a fate is null or an object whose fate is null or one of {', '.join(FATES)}")
+    if set(value) != {"fate", *(("seconds",) if kind == "ends" else ())}:
+        raise ValueError("the fate ends has seconds, no other has any more")
+    return {"fate": kind, "seconds": seconds(value["seconds"])} if kind == "ends" else {"fate": kind}
+
+
+SETTINGS = {"listing_lag": listing_lag, "iam_propagation": seconds, "fates": fates}

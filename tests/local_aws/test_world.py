@@ -37,6 +37,8 @@ def test_the_world_is_set_shown_and_reset(server, world):
 
 @pytest.mark.parametrize("wrong", [
     {"nope": 1}, {"listing_lag": 3}, {"listing_lag": {"s3": 1}}, {"listing_lag": {"emr": -1}}, {"listing_lag": {"emr": True}},
+    {"fates": {}}, {"fates": [{"fate": "other"}]}, {"fates": [{"fate": "ends"}]},
+    {"fates": [{"fate": "capacity", "seconds": 1}]},
     {"iam_propagation": "long"}, [], {"listing_lag": {"emr": 1}, "iam_propagation": -1},
 ])
 def test_what_the_world_does_not_have(server, wrong):
@@ -211,3 +213,58 @@ def test_a_trust_policy_cannot_name_who_is_fresh(server, account, world, refused
     iam.create_role(RoleName="fourth", AssumeRolePolicyDocument=trusting(old))
     server.advance(3000)
     iam.create_role(RoleName="third", AssumeRolePolicyDocument=trusting(old, fresh))
+
+
+def end(emr, cluster: str) -> tuple[str, str, str]:
+    status = emr.describe(cluster)["Status"]
+    return status["State"], status["StateChangeReason"].get("Code"), status["StateChangeReason"]["Message"]
+
+
+@pytest.mark.parametrize("fate, code, words", [
+    ("service_role", "VALIDATION_ERROR", "role/service is invalid"),
+    ("validation", "VALIDATION_ERROR", "instance type m5.xlarge is not supported in the requested availability zone"),
+    ("capacity", "INSTANCE_FAILURE", "Insufficient Instance Capacity"),
+    ("bootstrap", "BOOTSTRAP_FAILURE", "application provisioning failed"),
+])
+def test_a_cluster_fails_as_it_is_fated_to(emr, world, fate, code, words):
+    world(fates=[{"fate": fate}])
+    cluster = emr.run()
+    assert emr.state(cluster) == "STARTING"
+    emr.server.advance(1000)
+    state, because, message = end(emr, cluster)
+    assert (state, because) == ("TERMINATED_WITH_ERRORS", code)
+    assert words in message
+    launched = emr.client.list_instances(ClusterId=cluster)["Instances"]
+    assert bool(launched) == (fate == "bootstrap")
+
+
+def test_a_fated_bootstrap_fails_in_its_action_and_leaves_its_log(emr, world):
+    world(fates=[{"fate": "bootstrap"}])
+    cluster = emr.run(BootstrapActions=emr.bootstrap("good.sh"))
+    emr.server.advance(1000)
+    _, _, message = end(emr, cluster)
+    node = message.split("(")[1].split(")")[0]
+    assert message == f"On the master instance ({node}), bootstrap action 1 returned a non-zero return code"
+    assert emr.log(cluster, f"node/{node}/bootstrap-actions/1/stderr") == "fated to fail\n"
+
+
+@pytest.mark.parametrize("after, begun", [(100, "STARTING"), (200, "BOOTSTRAPPING"), (5000, "WAITING")])
+def test_a_cluster_ends_by_itself(emr, world, slowly, after, begun):
+    world(fates=[{"fate": "ends", "seconds": after}])
+    cluster = emr.run(Instances={"TerminationProtected": True})
+    emr.server.advance(after - 15)
+    assert emr.state(cluster) == begun
+    emr.server.advance(100)
+    assert end(emr, cluster) == ("TERMINATED_WITH_ERRORS", "INSTANCE_FAILURE", "The master node was terminated.")
+    lived = emr.describe(cluster)["Status"]["Timeline"]
+    assert (lived["EndDateTime"] - lived["CreationDateTime"]).total_seconds() == pytest.approx(after + 60)
+
+
+def test_fates_are_used_in_order_one_a_run_that_is_accepted(emr, world, refused):
+    world(fates=[{"fate": "capacity"}, None, {"fate": None}, {"fate": "validation"}])
+    assert refused(emr.client.run_job_flow, **emr.request(ReleaseLabel="emr-0.0.0"))[0] == "ValidationException"
+    clusters = [emr.run() for _ in range(5)]
+    assert emr.server.local("GET", "world")["fates"] == []
+    emr.server.advance(1000)
+    codes = [end(emr, cluster)[1] for cluster in clusters]
+    assert codes == ["INSTANCE_FAILURE", None, None, "VALIDATION_ERROR", None]

@@ -38,6 +38,7 @@ def run_job_flow(request) -> dict:
         c.subnet = choose_subnet(c)
     home = network.subnet(c.subnet) if c.subnet else None
     c.zone = home["AvailabilityZone"] if home else c.zone
+    c.fate = request.emr.world.next_fate()
     request.clusters()[c.id] = c
     return {"JobFlowId": c.id, "ClusterArn": c.arn}
 

@@ -8,7 +8,7 @@ import asyncio
 import logging
 from functools import partial
 
-from . import bootstrap, checks, network
+from . import bootstrap, checks, fates, network
 from .model import USABLE, Cluster, Group, Reason, Scope, Step
 from .steps import Outcome, Runner
 
@@ -77,26 +77,32 @@ class Lifecycle:
 
     def _next(self, c: Cluster):
         """When something is next due for the cluster, and what; None if only an event can move it."""
+        return min([*self._course(c), *self._fated_end(c)], key=lambda due: due[0], default=None)
+
+    def _course(self, c: Cluster):
         if c.state == "STARTING":
-            return (c.created + STARTING, self._begin_bootstrap) if c.launched else (c.created + CHECKING, self._check)
-        if c.state == "BOOTSTRAPPING":
-            return c.entered + BOOTSTRAP_ACTION * (c.bootstrapped + 1), self._bootstrap
-        if c.state == "TERMINATING":
-            return None if c.running() else (c.entered + TERMINATING, self._end)
-        if c.state not in USABLE:
-            return None
-        return min([*self._resizes(c), *self._idle_end(c)], key=lambda due: due[0], default=None)
+            yield (c.created + STARTING, self._begin_bootstrap) if c.launched else (c.created + CHECKING, self._check)
+        elif c.state == "BOOTSTRAPPING":
+            yield c.entered + BOOTSTRAP_ACTION * (c.bootstrapped + 1), self._bootstrap
+        elif c.state == "TERMINATING" and not c.running():
+            yield c.entered + TERMINATING, self._end
+        elif c.state in USABLE:
+            yield from self._resizes(c)
+            yield from self._idle_end(c)
 
     # --- start
 
     async def _check(self, c: Cluster, at: float) -> None:
-        problem = checks.problem(c, self.permitted_ports(c.scope), self.world, at)
+        problem = fates.invalid(c) or checks.problem(c, self.permitted_ports(c.scope), self.world, at)
         if problem:
             self.terminate(c, at, Reason("VALIDATION_ERROR", problem))
             return
         if not c.primary_group:
             c.primary_group, c.core_group = network.managed_groups(network.subnet(c.subnet)["VpcId"], c.id)
         network.open_between(c.primary_group, c.core_group)
+        if shortage := fates.shortage(c):
+            self.terminate(c, at, Reason("INSTANCE_FAILURE", shortage))
+            return
         for group in c.groups:
             network.launch(c, group, group.requested, at)
         c.launched = True
@@ -108,6 +114,9 @@ class Lifecycle:
 
     async def _bootstrap(self, c: Cluster, at: float) -> None:
         """One action, or none: the software takes as long."""
+        if c.fate["fate"] == "bootstrap":
+            self.terminate(c, at, Reason("BOOTSTRAP_FAILURE", await fates.bootstrap(c, self.endpoint)))
+            return
         if c.bootstrapped < len(c.bootstrap):
             failure = await bootstrap.perform(c, c.bootstrapped, self.endpoint)
             c.bootstrapped += 1
@@ -220,6 +229,13 @@ class Lifecycle:
             self.runner.kill(step)
         for group in c.groups:
             group.state, group.changed_at = "SHUTTING_DOWN", None
+
+    def _fated_end(self, c: Cluster):
+        if c.fate["fate"] == "ends" and c.alive and c.state != "TERMINATING":
+            yield c.created + c.fate["seconds"], self._lose_primary
+
+    async def _lose_primary(self, c: Cluster, at: float) -> None:
+        self.terminate(c, at, Reason("INSTANCE_FAILURE", fates.PRIMARY_LOST))
 
     async def _end(self, c: Cluster, at: float) -> None:
         self._enter(c, "TERMINATED" if c.reason.code in NORMAL_ENDS else "TERMINATED_WITH_ERRORS", at, c.reason)

@@ -135,6 +135,7 @@ class Cluster:
     entered: float = 0.0  # when `state` began
     reason: Reason = field(default_factory=lambda: Reason(None, "Provisioning Amazon EC2 capacity"))
     past: list[tuple[float, str, Reason]] = field(default_factory=list)  # earlier states, each with its beginning
+    fate: dict = field(default_factory=lambda: {"fate": None})  # what the world has in store for it
     launched: bool = False  # the checks after the start are passed, its instances exist
     bootstrapped: int = 0  # bootstrap actions done
     ready: float | None = None
