@@ -1,6 +1,7 @@
 """Runs steps for real: spark-submit through command-runner.jar becomes local Spark, in a process group of its own.
 
-Logs go to the cluster's log URI as on EMR. It must never hand on this server's environment, nor leave a process behind.
+Logs go to the cluster's log URI as on EMR. It must never hand on this server's environment, nor leave a process behind: not even
+when the server itself is killed.
 """
 
 import asyncio
@@ -22,6 +23,9 @@ from .model import Cluster, Step
 UPLOAD_SECONDS = 10.0  # real, between two uploads of a running step's stderr
 GRACE_SECONDS = 5.0  # real, between SIGTERM and SIGKILL
 RUNNER_JAR = "command-runner.jar"
+# Becomes the step's command, beside a watcher in the same process group that reads what nobody writes: when it ends, the server
+# that holds the other end is gone, and so is the group. PR_SET_PDEATHSIG would reach the first process alone.
+GUARDED = 'exec 3<&0 </dev/null; (read -r _ <&3; kill -KILL 0) & exec "$@" 3<&-'
 log = logging.getLogger("local_aws.steps")
 
 
@@ -93,11 +97,19 @@ class Runner:
             return record.refuse(str(refusal))
         if step.id in self._killed:
             return -signal.SIGTERM
-        with open(work / "stdout", "wb") as out, open(work / "stderr", "wb") as err:
-            process = await asyncio.create_subprocess_exec(
-                *argv, stdin=asyncio.subprocess.DEVNULL, stdout=out, stderr=err, cwd=work, env=environment,
-                start_new_session=True,
-            )
+        watched, held_open = os.pipe()
+        try:
+            with open(work / "stdout", "wb") as out, open(work / "stderr", "wb") as err:
+                process = await asyncio.create_subprocess_exec(
+                    "/bin/sh", "-c", GUARDED, "step", *argv, stdin=watched, stdout=out, stderr=err, cwd=work, env=environment,
+                    start_new_session=True,
+                )
+            return await self._to_its_end(c, step, work, record, process)
+        finally:
+            os.close(watched)
+            os.close(held_open)
+
+    async def _to_its_end(self, c: Cluster, step: Step, work: Path, record, process) -> int:
         self._processes[step.id] = process
         record.started(process.pid)
         if step.id in self._killed:
