@@ -15,6 +15,10 @@ POST sets what it names and leaves the rest, GET shows all, DELETE resets. What 
   "capacity" with INSTANCE_FAILURE before it has instances, "bootstrap" with BOOTSTRAP_FAILURE and its log;
   {"fate": "ends", "seconds": 600}, so long after RunJobFlow, with INSTANCE_FAILURE, whatever its state.
 
+- `log_delay`, as 300: logs reach S3 so late, also after the cluster's end.
+- `refill`, as {"seconds": 120}: the log writer of a cluster that has instances goes on to put objects under its log URI, while it
+  ends and for so long after, with the nodes' role: policies decide, so a Deny in the bucket's stops it.
+
 It must never decide what a call does: those who do ask here what is set, and how old a thing is.
 """
 
@@ -35,6 +39,8 @@ class World:
         self.listing_lag: dict[str, float] = {}
         self.iam_propagation: float = 0
         self.fates: list[dict | None] = []
+        self.log_delay: float = 0
+        self.refill: dict | None = None
 
     def set(self, wanted: dict) -> None:
         """Sets all of it, or raises ValueError and sets none."""
@@ -101,4 +107,12 @@ def fate(value) -> dict:
     return {"fate": kind, "seconds": seconds(value["seconds"])} if kind == "ends" else {"fate": kind}
 
 
-SETTINGS = {"listing_lag": listing_lag, "iam_propagation": seconds, "fates": fates}
+def refill(value) -> dict | None:
+    if value is not None and (not isinstance(value, dict) or set(value) != {"seconds"}):
+        raise ValueError("refill is null or an object with seconds")
+    return value and {"seconds": seconds(value["seconds"])}
+
+
+SETTINGS = {
+    "listing_lag": listing_lag, "iam_propagation": seconds, "fates": fates, "log_delay": seconds, "refill": refill,
+}

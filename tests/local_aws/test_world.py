@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from conftest import policy, trust
+from conftest import policy, trust, until
 
 
 @pytest.fixture
@@ -37,6 +37,7 @@ def test_the_world_is_set_shown_and_reset(server, world):
 
 @pytest.mark.parametrize("wrong", [
     {"nope": 1}, {"listing_lag": 3}, {"listing_lag": {"s3": 1}}, {"listing_lag": {"emr": -1}}, {"listing_lag": {"emr": True}},
+    {"refill": 3}, {"refill": {}}, {"log_delay": None},
     {"fates": {}}, {"fates": [{"fate": "other"}]}, {"fates": [{"fate": "ends"}]},
     {"fates": [{"fate": "capacity", "seconds": 1}]},
     {"iam_propagation": "long"}, [], {"listing_lag": {"emr": 1}, "iam_propagation": -1},
@@ -268,3 +269,82 @@ def test_fates_are_used_in_order_one_a_run_that_is_accepted(emr, world, refused)
     emr.server.advance(1000)
     codes = [end(emr, cluster)[1] for cluster in clusters]
     assert codes == ["INSTANCE_FAILURE", None, None, "VALIDATION_ERROR", None]
+
+
+def keys(emr, cluster: str) -> list[str]:
+    found = emr.account.client("s3").list_objects_v2(Bucket=emr.bucket, Prefix=f"emr/{cluster}/")
+    return [o["Key"].partition(f"{cluster}/")[2] for o in found.get("Contents", [])]
+
+
+def test_logs_come_late_and_after_the_end(emr, world, slowly):
+    world(log_delay=3000)
+    cluster = emr.run(BootstrapActions=emr.bootstrap("bad.sh"))
+    emr.server.advance(1000)
+    assert end(emr, cluster)[:2] == ("TERMINATED_WITH_ERRORS", "BOOTSTRAP_FAILURE")
+    assert keys(emr, cluster) == []
+    emr.server.advance(2300)  # 240 s to the failure, 3000 to its log
+    assert [key.rpartition("/")[2] for key in keys(emr, cluster)] == ["controller.gz", "stderr.gz", "stdout.gz"]
+
+
+def test_a_leap_past_the_delay_leaves_the_log(emr, world):
+    world(log_delay=300)
+    cluster = emr.run(BootstrapActions=emr.bootstrap("bad.sh"))
+    emr.server.advance(10_000)
+    assert len(keys(emr, cluster)) == 3
+
+
+def test_a_steps_logs_come_late(emr, world, slowly):
+    cluster = emr.waiting()
+    world(log_delay=3000)
+    jar = {"Jar": "command-runner.jar", "Args": ["spark-submit", "echo out"]}
+    [step] = emr.client.add_job_flow_steps(JobFlowId=cluster, Steps=[{"Name": "s", "HadoopJarStep": jar}])["StepIds"]
+    until(lambda: emr.client.describe_step(ClusterId=cluster, StepId=step)["Step"]["Status"]["State"] == "COMPLETED")
+    assert keys(emr, cluster) == []
+    emr.server.advance(3000)
+    assert emr.log(cluster, f"steps/{step}/stdout") == "out\n"
+
+
+def empty(emr, cluster: str) -> int:
+    """Deletes the cluster's logs; how many there were."""
+    found = keys(emr, cluster)
+    for key in found:
+        emr.account.client("s3").delete_object(Bucket=emr.bucket, Key=f"emr/{cluster}/{key}")
+    return len(found)
+
+
+def test_the_log_writer_refills_a_bucket_while_the_cluster_ends_and_after(emr, world, slowly):
+    world(refill={"seconds": 500})
+    cluster = emr.waiting()
+    assert empty(emr, cluster) == 0
+    emr.client.terminate_job_flows(JobFlowIds=[cluster])
+    emr.server.advance(30)
+    assert emr.state(cluster) == "TERMINATING"
+    assert empty(emr, cluster) in (3, 4, 5)  # one each ten seconds
+    emr.server.advance(250)
+    assert emr.state(cluster) == "TERMINATED"
+    assert empty(emr, cluster) > 20
+    emr.server.advance(2000)
+    assert empty(emr, cluster) > 20
+    emr.server.advance(2000)
+    assert empty(emr, cluster) == 0
+
+
+def test_a_deny_stops_the_log_writer(emr, world):
+    world(refill={"seconds": 100_000})
+    cluster = emr.waiting()
+    statement = {"Effect": "Deny", "Principal": "*", "Action": "s3:PutObject", "Resource": f"arn:aws:s3:::{emr.bucket}/*"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    emr.account.client("s3").put_bucket_policy(Bucket=emr.bucket, Policy=document)
+    emr.client.terminate_job_flows(JobFlowIds=[cluster])
+    emr.server.advance(1000)
+    assert keys(emr, cluster) == []
+    emr.account.client("s3").delete_bucket_policy(Bucket=emr.bucket)
+    emr.server.advance(100)
+    assert keys(emr, cluster)
+
+
+def test_a_cluster_without_instances_has_no_log_writer(emr, world):
+    world(refill={"seconds": 100}, fates=[{"fate": "capacity"}])
+    cluster = emr.run()
+    emr.server.advance(1000)
+    assert keys(emr, cluster) == []

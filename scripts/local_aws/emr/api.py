@@ -10,6 +10,7 @@ from ..world import World
 from . import commands, queries
 from .errors import Refused, invalid
 from .lifecycle import Lifecycle
+from .logs import Logs
 from .model import Cluster, Scope
 from .steps import Runner
 
@@ -24,7 +25,8 @@ EVERY_PORT = [(0, 65535)]
 class Emr:
     def __init__(self, clock, endpoint: str, cache: Path | None, world: World):
         self.clock, self.world = clock, world
-        self.lifecycle = Lifecycle(clock, Runner(clock, endpoint, cache), endpoint, self.permitted_ports, world)
+        logs = Logs(endpoint, world)
+        self.lifecycle = Lifecycle(clock, Runner(clock, logs, cache), logs, self.permitted_ports, world)
         self.block_public: dict[Scope, tuple[dict, float, str]] = {}
         self.start, self.stop, self.settle = self.lifecycle.start, self.lifecycle.stop, self.lifecycle.settle
 

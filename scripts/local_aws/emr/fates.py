@@ -4,7 +4,8 @@ A fate is drawn by nobody: the control path `world` says it. It must never touch
 """
 
 from . import bootstrap as actions
-from . import node, permissions
+from . import permissions
+from .logs import Logs
 from .model import Cluster
 
 # EMR's words when the primary's instance goes away under it, as mrjob's users met them.
@@ -32,12 +33,12 @@ def shortage(c: Cluster) -> str | None:
     )
 
 
-async def bootstrap(c: Cluster, endpoint: str) -> str:
+async def bootstrap(c: Cluster, to: Logs, at: float) -> str:
     """Leaves the log of a bootstrap that fails, in its first action if there is one; EMR's words for it."""
     instance = c.primary.ec2_id
     if c.bootstrap:
         logs = f"node/{instance}/bootstrap-actions/1"
-        await actions.leave(c, endpoint, logs, "fated to fail\n", "bootstrap action 1 ended with exit code 1\n")
+        await actions.leave(c, to, at, logs, "fated to fail\n", "bootstrap action 1 ended with exit code 1\n")
         return f"On the master instance ({instance}), bootstrap action 1 returned a non-zero return code"
-    await node.put_log(c, endpoint, f"node/{instance}/provision-node/reports/0/stderr", b"fated to fail\n")
+    await to.put(c, f"node/{instance}/provision-node/reports/0/stderr", b"fated to fail\n", at)
     return f"On the master instance ({instance}), application provisioning failed"

@@ -9,6 +9,7 @@ import logging
 from functools import partial
 
 from . import bootstrap, checks, fates, network
+from .logs import Logs
 from .model import USABLE, Cluster, Group, Reason, Scope, Step
 from .steps import Outcome, Runner
 
@@ -26,8 +27,8 @@ log = logging.getLogger("local_aws.emr")
 
 
 class Lifecycle:
-    def __init__(self, clock, runner: Runner, endpoint: str, permitted_ports, world):
-        self.clock, self.runner, self.endpoint, self.permitted_ports = clock, runner, endpoint, permitted_ports
+    def __init__(self, clock, runner: Runner, logs: Logs, permitted_ports, world):
+        self.clock, self.runner, self.logs, self.permitted_ports = clock, runner, logs, permitted_ports
         self.world = world
         self.clusters: dict[Scope, dict[str, Cluster]] = {}
         self.lock = asyncio.Lock()
@@ -52,7 +53,7 @@ class Lifecycle:
 
     async def settle(self) -> None:
         """Does all that has come due. Takes the lock."""
-        if any(c.alive for of in self.clusters.values() for c in of.values()):
+        if self.logs.pending() or any(c.alive for of in self.clusters.values() for c in of.values()):
             async with self.lock:
                 await self.settle_locked()
 
@@ -67,6 +68,7 @@ class Lifecycle:
             with request_scope(*scope):
                 for c in [c for c in of.values() if c.alive]:
                     await self._move(c)
+        await self.logs.settle()
 
     async def _move(self, c: Cluster) -> None:
         while (due := self._next(c)) and due[0] <= self.clock.now():
@@ -115,10 +117,10 @@ class Lifecycle:
     async def _bootstrap(self, c: Cluster, at: float) -> None:
         """One action, or none: the software takes as long."""
         if c.fate["fate"] == "bootstrap":
-            self.terminate(c, at, Reason("BOOTSTRAP_FAILURE", await fates.bootstrap(c, self.endpoint)))
+            self.terminate(c, at, Reason("BOOTSTRAP_FAILURE", await fates.bootstrap(c, self.logs, at)))
             return
         if c.bootstrapped < len(c.bootstrap):
-            failure = await bootstrap.perform(c, c.bootstrapped, self.endpoint)
+            failure = await bootstrap.perform(c, c.bootstrapped, self.logs, at)
             c.bootstrapped += 1
             if failure:
                 self.terminate(c, at, Reason("BOOTSTRAP_FAILURE", failure))
@@ -225,6 +227,7 @@ class Lifecycle:
         """Begins the end: steps that wait are cancelled, those that run are killed."""
         self._enter(c, "TERMINATING", at, why)
         self.cancel_pending(c, at)
+        self.logs.ending(c, at)
         for step in c.running():
             self.runner.kill(step)
         for group in c.groups:

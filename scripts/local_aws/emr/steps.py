@@ -18,6 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from . import node
+from .logs import Logs
 from .model import Cluster, Step
 
 UPLOAD_SECONDS = 10.0  # real, between two uploads of a running step's stderr
@@ -36,8 +37,8 @@ class Outcome:
 
 
 class Runner:
-    def __init__(self, clock, endpoint: str, cache: Path | None):
-        self._clock, self._endpoint, self._cache = clock, endpoint, cache
+    def __init__(self, clock, logs: Logs, cache: Path | None):
+        self._clock, self._logs, self._cache = clock, logs, cache
         self._processes: dict[str, asyncio.subprocess.Process] = {}
         self._killed: set[str] = set()
         self._tasks: set[asyncio.Task] = set()
@@ -91,7 +92,7 @@ class Runner:
         held = node.credentials(c)
         try:
             argv, environment = await asyncio.to_thread(
-                spark.command, self._cache, work, self._endpoint, c.scope.region, held, step.args[1:]
+                spark.command, self._cache, work, self._logs.endpoint, c.scope.region, held, step.args[1:]
             )
         except (spark.NotInstalled, ValueError) as refusal:
             return record.refuse(str(refusal))
@@ -131,7 +132,7 @@ class Runner:
 
     async def _put(self, c: Cluster, step: Step, name: str, text: bytes) -> None:
         try:
-            await node.put_log(c, self._endpoint, f"steps/{step.id}/{name}", text)
+            await self._logs.put(c, f"steps/{step.id}/{name}", text, self._clock.now())
         except Exception:
             log.exception("the %s of step %s could not be uploaded", name, step.id)
 
