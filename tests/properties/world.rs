@@ -100,6 +100,8 @@ pub(crate) struct World {
     /// What befalls the n-th call.
     faults: Vec<Option<Fault>>,
     pub(crate) interruption: Option<Interruption>,
+    /// The turn at which the process dies: what was done stays, and nothing else is.
+    pub(crate) death: Option<usize>,
     /// What AWS would not have refused, and is wrong all the same.
     pub(crate) breaches: Vec<String>,
     /// Who has to let go, by its end or by an update, of what is at an address before that is removed.
@@ -223,6 +225,16 @@ impl World {
         Ok(true)
     }
 
+    /// Whether the process that makes the calls is dead.
+    pub(crate) fn killed(&self) -> bool {
+        self.death.is_some_and(|at| self.turns >= at)
+    }
+
+    /// Turns are counted from here.
+    pub(crate) fn begin(&mut self) {
+        self.turns = 0;
+    }
+
     /// One call passes one turn.
     fn turn(&mut self) {
         self.turns += 1;
@@ -274,14 +286,25 @@ impl Fake {
         });
         for _ in 0..turns {
             tokio::task::yield_now().await;
-            self.in_world(World::turn);
+            self.turn().await;
+        }
+    }
+
+    /// Passes a turn; the dead never return from it.
+    async fn turn(&self) {
+        let killed = self.in_world(|world| {
+            world.turn();
+            world.killed()
+        });
+        if killed {
+            std::future::pending::<()>().await;
         }
     }
 
     /// The way to AWS, and what befalls this call.
     async fn call(&self) -> Result<Option<Fault>, CloudError> {
+        self.turn().await;
         let fault = self.in_world(|world| {
-            world.turn();
             world.calls += 1;
             world.faults.get(world.calls - 1).copied().flatten()
         });
