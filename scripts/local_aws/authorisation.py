@@ -172,6 +172,8 @@ def ec2_checks(params: Params) -> Iterator[Check]:
 
 
 def s3_checks(method: str, bucket: str, key: str, headers: dict, query: dict, body: bytes) -> Iterator[Check]:
+    if method == "POST" and not key and "delete" in query:
+        yield from deleted_versions(bucket, body)
     if not bucket or any(part in query for part in ("uploadId", "tagging", "acl", "delete")):
         return
     name = f"arn:aws:s3:::{bucket}"
@@ -193,6 +195,15 @@ def s3_checks(method: str, bucket: str, key: str, headers: dict, query: dict, bo
     # That an object is missing is told only to those who may list.
     if method in ("GET", "HEAD") and bucket_is_there(bucket) and not object_is_there(bucket, key):
         yield "s3:ListBucket", name, {}
+
+
+def deleted_versions(bucket: str, body: bytes) -> Iterator[Check]:
+    """Versions deleted by name ask for more than what every deletion asks for."""
+    from ministack.core.iam_actions import _s3_batch_delete_targets
+
+    for resource, version in _s3_batch_delete_targets(bucket, body):
+        if version:
+            yield "s3:DeleteObjectVersion", resource, {}
 
 
 def key_checks(method: str, bucket: str, key: str, query: dict) -> Iterator[Check]:

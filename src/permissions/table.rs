@@ -169,7 +169,8 @@ pub const TABLE: &[Row] = &[
             given(Given::ByWayOfS3, "kms:GenerateDataKey", On::KeyOfHome),
         ],
     ),
-    row("s3 DeleteObject", WRITING, &[always("s3:DeleteObject", On::Home), always("s3:GetObject", On::Home)]),
+    row("s3 DeleteObject", &[Down], &[always("s3:DeleteObject", On::Home), always("s3:GetObject", On::Home)]),
+    row("s3 DeleteObject", REMOVING, &[always("s3:DeleteObject", On::Objects), always("s3:GetObject", On::Home)]),
     row(
         "s3 PutObject",
         MAKING,
@@ -202,8 +203,12 @@ pub const TABLE: &[Row] = &[
     row("s3 PutBucketPolicy", REMOVING, &[always("s3:PutBucketPolicy", On::Buckets)]),
     // --- S3, buckets emptied and removed
     row("s3 ListObjectVersions", REMOVING, &[always("s3:ListBucketVersions", On::Buckets)]),
-    // By version, also where there are none: that one is called "null".
-    row("s3 DeleteObjects", REMOVING, &[always("s3:DeleteObjectVersion", On::Objects)]),
+    // By version, also where there are none: that one is called "null". A deletion of a version is one of an object too.
+    row(
+        "s3 DeleteObjects",
+        REMOVING,
+        &[always("s3:DeleteObject", On::Objects), always("s3:DeleteObjectVersion", On::Objects)],
+    ),
     row("s3 ListMultipartUploads", REMOVING, &[always("s3:ListBucketMultipartUploads", On::Buckets)]),
     row("s3 AbortMultipartUpload", REMOVING, &[always("s3:AbortMultipartUpload", On::Objects)]),
     row("s3 DeleteBucket", REMOVING, &[always("s3:DeleteBucket", On::Buckets)]),
