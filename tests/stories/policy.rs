@@ -97,14 +97,17 @@ fn callers_with_exactly_their_policies_go_the_whole_way() {
             .or_default()
             .extend(calls.map(|call| format!("{} {}", service(&call.service), call.operation)));
     }
+    let (mut beyond, mut idle) = (Vec::new(), Vec::new());
     for command in Command::ALL {
         let told: BTreeSet<String> = calls(command).into_iter().map(str::to_owned).collect();
-        let beyond: Vec<_> = made[&command].difference(&told).collect();
-        assert!(beyond.is_empty(), "{command:?} makes calls that its policy does not know: {beyond:?}");
+        beyond.extend(made[&command].difference(&told).map(|call| (command, call.clone())));
         let excepted = |call: &&String| NOT_MADE.iter().any(|(by, name, _)| *by == command && name == call);
-        let idle: Vec<_> = told.difference(&made[&command]).filter(|call| !excepted(call)).collect();
-        assert!(idle.is_empty(), "{command:?} has permissions for calls that it never makes: {idle:?}");
+        idle.extend(
+            told.difference(&made[&command]).filter(|call| !excepted(call)).map(|call| (command, call.clone())),
+        );
     }
+    assert!(beyond.is_empty(), "calls that the table does not know: {beyond:?}");
+    assert!(idle.is_empty(), "permissions for calls that are never made: {idle:?}");
 }
 
 /// A caller who begins with less than its policy, and is granted what AWS names until the journey goes on.

@@ -14,12 +14,13 @@ pub(super) const FILE: &str = "stacks/demo.yaml";
 pub(super) const REGION: &str = "eu-west-3";
 
 /// Calls that a whole journey does not make, and why.
-pub(super) const NOT_MADE: [(Command, &str, &str); 5] = [
+pub(super) const NOT_MADE: [(Command, &str, &str); 6] = [
     (Plan, "iam GetInstanceProfile", "only for somebody else's profile"),
-    (Up, "iam GetInstanceProfile", "told apart below: it is made by what removes a profile"),
+    (Down, "iam GetInstanceProfile", "only for somebody else's profile"),
     (Down, "emr ListSteps", "only of two clusters at one address"),
     (Destroy, "emr ListSteps", "only of two clusters at one address"),
-    (Down, "iam GetInstanceProfile", "only for somebody else's profile"),
+    (Down, "s3 GetObject", "only where somebody else holds the lease"),
+    (Destroy, "s3 GetObject", "only where somebody else holds the lease"),
 ];
 
 /// Where the journey takes place.
@@ -27,7 +28,7 @@ pub(super) struct Place<'a> {
     pub(super) aws: &'a Aws,
     pub(super) account: &'a str,
     pub(super) root: Oracle<'a>,
-    /// With buckets behind keys of KMS and one of somebody else's besides.
+    /// With buckets behind keys of KMS.
     pub(super) rich: bool,
 }
 
@@ -116,11 +117,13 @@ impl<'a> Place<'a> {
         let demo = fs::read_to_string(repository().join(FILE)).expect("the stack");
         let (foreign, data) = (self.foreign(), self.bucket("data"));
         let job = format!("jobs:\n  own: {{script: own.py, args: [\"s3://{data}\", \"s3://{foreign}\"]}}\n");
+        let buckets = format!("\nbuckets:\n  theirs: {{existing: {foreign}}}\n");
         // It must outlive the journey, whose clock is fast.
         let text = edited(
             demo,
             &[
                 ("limits: {hourly: 2 USD, lifetime: 3h, idle: 45m}", "limits: {lifetime: 48h, idle: 24h}"),
+                ("\nbuckets:\n", &buckets),
                 ("jobs:\n", &job),
             ],
         );
@@ -128,11 +131,11 @@ impl<'a> Place<'a> {
             return text;
         }
         let key = |n: u32| {
-            format!("arn:aws:kms:{REGION}:{}:key/{n}{n}{n}{n}{n}{n}{n}{n}-1111-2222-3333-444444444444", self.account)
+            format!("arn:aws:kms:{REGION}:{}:key/{}-1111-2222-3333-444444444444", self.account, n.to_string().repeat(8))
         };
-        let buckets = format!("\nkms_key: {}\nbuckets:\n  theirs: {{existing: {foreign}}}\n", key(1));
-        let data = format!("data: {{kms_key: {}, expire", key(2));
-        edited(text, &[("\nbuckets:\n", &buckets), ("data: {expire", &data)])
+        let (of_the_stack, of_data) =
+            (format!("\nkms_key: {}\nbuckets:\n", key(1)), format!("data: {{kms_key: {}, expire", key(2)));
+        edited(text, &[("\nbuckets:\n", &of_the_stack), ("data: {expire", &of_data)])
     }
 
     /// What the job would have reported.
@@ -233,6 +236,10 @@ out = spark.createDataFrame([(str(count),)], ["count"]).coalesce(1).write.mode("
 refused("reading another bucket", lambda: spark.read.text(f"{foreign}/theirs.txt").count())
 refused("writing into another bucket", lambda: out.text(f"{foreign}/mine/"))
 refused("writing beside its prefixes", lambda: out.text(f"{data}/elsewhere/"))
-out.text(f"{data}/report/own/")
+# Without a rename: this S3A does not copy what KMS encrypted over plain HTTP.
+path = spark._jvm.org.apache.hadoop.fs.Path(f"{data}/report/own.txt")
+stream = path.getFileSystem(spark._jsc.hadoopConfiguration()).create(path)
+stream.write(bytearray(str(count), "utf-8"))
+stream.close()
 print("images:", count)
 "#;
