@@ -136,7 +136,7 @@ fn log_access(stack: &Stack, around: &Surroundings) -> Vec<Value> {
         "Action": "s3:PutObject",
         "Resource": s3(around.region, &bucket, &format!("{}*", place.prefix)),
     });
-    let lock = use_of("LockLogs", &["kms:GenerateDataKey"], keys(stack, |key| key == place.bucket), around.region);
+    let lock = use_of("LockLogs", &["kms:GenerateDataKey"], &keys(stack, |key| key == place.bucket), around.region);
     [write].into_iter().chain(lock).collect()
 }
 
@@ -199,8 +199,8 @@ pub fn nodes(stack: &Stack, grants: &Grants, around: &Surroundings) -> Value {
     let in_any = |places: &BTreeSet<Place>, key: &str| places.iter().any(|place| place.bucket == key);
     let read = keys(stack, |key| key == HOME || in_any(&grants.read, key) || in_any(&grants.write, key));
     let written = keys(stack, |key| in_any(&grants.write, key));
-    statements.extend(use_of("UnlockWhatIsRead", &["kms:Decrypt"], read, region));
-    statements.extend(use_of("LockWhatIsWritten", &["kms:GenerateDataKey"], written, region));
+    statements.extend(use_of("UnlockWhatIsRead", &["kms:Decrypt"], &read, region));
+    statements.extend(use_of("LockWhatIsWritten", &["kms:GenerateDataKey"], &written, region));
     statements.push(json!({
         "Sid": "NothingOutsideTheEu",
         "Effect": "Deny",
@@ -252,7 +252,7 @@ pub(crate) fn keys(stack: &Stack, asked: impl Fn(&str) -> bool) -> Vec<String> {
 }
 
 /// The use of some keys, by way of S3 alone.
-fn use_of(sid: &str, actions: &[&str], keys: Vec<String>, region: EuRegion) -> Option<Value> {
+fn use_of(sid: &str, actions: &[&str], keys: &[String], region: EuRegion) -> Option<Value> {
     (!keys.is_empty()).then(|| {
         json!({
             "Sid": sid,
@@ -294,5 +294,59 @@ mod tests {
     fn the_fence_of_a_partition_names_its_own_regions() {
         assert_eq!(regions(EuRegion::EuscDeEast1), ["eusc-de-east-1"]);
         assert_eq!(regions(EuRegion::EuWest3).len(), 6);
+    }
+
+    fn policies(text: &str) -> [Vec<Value>; 2] {
+        let stack = crate::stack::load_text("s.yaml", text.into(), std::path::Path::new("")).expect("a stack").stack;
+        let around = Surroundings::offline(stack.region, Some("000000000000"), None);
+        let documents = [nodes(&stack, &stack.grants().expect("ours"), &around), service(&stack, &around)];
+        documents.map(|document| document["Statement"].as_array().expect("statements").clone())
+    }
+
+    fn named<'a>(statements: &'a [Value], sid: &str) -> Option<&'a Value> {
+        statements.iter().find(|statement| statement["Sid"] == sid)
+    }
+
+    const HEAD: &str = "stack: s\nregion: eu-west-3\nowner: o@fruits.example\n";
+    const CLUSTER: &str = "cluster: {release: emr-7.12.0, primary: {type: m5.xlarge}}\n";
+
+    #[test]
+    fn only_the_keys_behind_what_is_granted_are_used_and_only_by_way_of_s3() {
+        let key = |n: u32| format!("arn:aws:kms:eu-west-3:000000000000:key/{n}");
+        let buckets = format!(
+            "buckets: {{data: {{kms_key: {}}}, seen: {{kms_key: {}}}, secret: {{kms_key: {}}}, logs: {{}}}}\n",
+            key(1),
+            key(2),
+            key(3)
+        );
+        let roles = "roles: {nodes: {read: [seen], write: [data/out/]}}\n";
+        let text = format!("{HEAD}kms_key: {}\n{buckets}{roles}{CLUSTER}", key(4));
+        let [nodes, service] = policies(&text);
+        let via = json!({"StringEquals": {"kms:ViaService": "s3.eu-west-3.amazonaws.com"}});
+        let (read, written) = (named(&nodes, "UnlockWhatIsRead"), named(&nodes, "LockWhatIsWritten"));
+        let (read, written) = (read.expect("a statement"), written.expect("a statement"));
+        // Home and the logs have the stack's own.
+        assert_eq!((&read["Resource"], &read["Condition"]), (&json!([key(1), key(2), key(4)]), &via));
+        assert_eq!(
+            (&written["Resource"], &written["Action"]),
+            (&json!([key(1), key(4)]), &json!(["kms:GenerateDataKey"]))
+        );
+        assert_eq!(named(&service, "LockLogs").expect("a statement")["Resource"], json!([key(4)]));
+
+        let [nodes, service] = policies(&format!("{HEAD}buckets: {{data: {{}}, logs: {{}}}}\n{CLUSTER}"));
+        assert!(!json!([nodes, service]).to_string().contains("kms:"), "no key, no permission");
+    }
+
+    #[test]
+    fn emr_may_make_the_role_for_spot_only_where_the_stack_uses_spot() {
+        let spot = CLUSTER.replace("{type: m5.xlarge}", "{type: m5.xlarge, market: spot}");
+        let [_, service] = policies(&format!("{HEAD}{spot}"));
+        let link = named(&service, "BeTheFirstToUseSpot").expect("a statement");
+        assert_eq!(
+            link["Resource"],
+            "arn:aws:iam::000000000000:role/aws-service-role/spot.amazonaws.com/AWSServiceRoleForEC2Spot"
+        );
+        let [_, service] = policies(&format!("{HEAD}{CLUSTER}"));
+        assert_eq!(named(&service, "BeTheFirstToUseSpot"), None);
     }
 }

@@ -44,11 +44,11 @@ impl Aws {
 
     /// The root of an account: its number is its access key, in the embedded AWS.
     pub(crate) fn account(&self, number: &str, region: &str) -> Oracle<'_> {
-        self.signed(Credentials::new(number, "test", None, None, "a story"), region)
+        self.signed(&Credentials::new(number, "test", None, None, "a story"), region)
     }
 
     /// Whoever these credentials are of.
-    pub(crate) fn signed(&self, credentials: Credentials, region: &str) -> Oracle<'_> {
+    pub(crate) fn signed(&self, credentials: &Credentials, region: &str) -> Oracle<'_> {
         macro_rules! client {
             ($sdk:ident) => {
                 $sdk::Client::from_conf(

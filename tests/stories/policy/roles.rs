@@ -25,7 +25,7 @@ fn assumed(aws: &Aws, root: &Oracle, role: &str) -> Credentials {
     let trusted = root.iam.update_assume_role_policy().role_name(role).policy_document(trust.to_string());
     aws.wait(trusted.send()).expect("trusted");
     let keys = Credentials::new(&caller.key, &caller.secret, None, None, "a story");
-    let asked = aws.signed(keys, REGION).sts.assume_role().role_arn(found.arn).role_session_name("story").send();
+    let asked = aws.signed(&keys, REGION).sts.assume_role().role_arn(found.arn).role_session_name("story").send();
     let got = aws.wait(asked).expect("credentials").credentials.expect("credentials");
     Credentials::new(got.access_key_id, got.secret_access_key, Some(got.session_token), None, "a story")
 }
@@ -56,7 +56,7 @@ fn the_nodes_reach_their_places_in_the_eu_and_nothing_else() {
     root.put(HOME, "fruitsinfra/lease.json", "{}");
     let keys = assumed(&aws, &root, "fruits-demo-nodes");
 
-    let here = aws.signed(keys.clone(), REGION);
+    let here = aws.signed(&keys, REGION);
     let get =
         |from: &Oracle, bucket: &str, key: &str| outcome(aws.wait(from.s3.get_object().bucket(bucket).key(key).send()));
     let put = |from: &Oracle, bucket: &str, key: &str| {
@@ -107,7 +107,7 @@ fn the_nodes_reach_their_places_in_the_eu_and_nothing_else() {
     // Outside the EU even its work is refused, and in the whole of it by name.
     let denied = "with an explicit deny in an identity-based policy";
     for region in ["us-east-1", "eu-west-2", "eu-central-2"] {
-        let there = aws.signed(keys.clone(), region);
+        let there = aws.signed(&keys, region);
         for ended in [get(&there, DATA, "images/1.jpg"), put(&there, DATA, "features/part-0")] {
             assert!(ended.ends_with(denied), "{region}: {ended}");
         }

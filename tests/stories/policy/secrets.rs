@@ -64,7 +64,7 @@ fn credentials_reach_no_output_and_nothing_that_is_written() {
     let put = root.iam.put_role_policy().role_name("person").policy_name("all").policy_document(all.to_string());
     aws.wait(put.send()).expect("a policy");
     let own = aws_sdk_s3::config::Credentials::new(&caller.key, &caller.secret, None, None, "a story");
-    let got = aws.signed(own, REGION).sts.assume_role().role_arn(role.arn).role_session_name("story").send();
+    let got = aws.signed(&own, REGION).sts.assume_role().role_arn(role.arn).role_session_name("story").send();
     let got = aws.wait(got).expect("credentials").credentials.expect("credentials");
     let good = Keys { key: got.access_key_id, secret: got.secret_access_key, token: Some(got.session_token) };
 

@@ -52,20 +52,23 @@ const DOWN: &[&str] = &["down", FILE, "--yes"];
 const DESTROY: &[&str] = &["destroy", FILE, "--yes"];
 const PLAN: &[&str] = &["plan", FILE, "--weights", "weights.h5"];
 
+/// Where in the journey the stack is made.
+pub(super) const FIRST_UP: usize = 1;
+
 /// Every command, every kind of change, every way in which something goes. Each ends with 0.
 pub(super) const JOURNEY: [Step; 18] = [
     step(Plan, PLAN),
     step(Up, UP),
     step(Plan, &["plan", FILE, "--weights", "weights.h5", "--detailed-exitcode"]),
     step(Plan, &["status", FILE]),
-    after(|place| place.report(), Plan, &["results", FILE, "features"]),
+    after(report, Plan, &["results", FILE, "features"]),
     step(Plan, &["logs", FILE]),
     step(Up, &["run", FILE, "own", "--weights", "weights.h5"]),
     step(Plan, &["logs", FILE, "own"]),
     after(|place| place.write(2), Up, UP),
-    after(|place| place.drift(), Up, UP),
+    after(drift, Up, UP),
     after(|place| place.write(4), Up, UP),
-    after(|place| place.only_storage(), Up, UP),
+    after(only_storage, Up, UP),
     after(|place| place.write(1), Up, UP),
     step(Down, DOWN),
     step(Down, DOWN),
@@ -138,38 +141,38 @@ impl<'a> Place<'a> {
         edited(text, &[("\nbuckets:\n", &of_the_stack), ("data: {expire", &of_data)])
     }
 
-    /// What the job would have reported.
-    fn report(&self) {
-        let report = json!({"job": "features", "rows": 3, "failed_rows": [], "labels": {"Apple": 3}, "feature_length": 1280,
-            "components": 2, "variance": 0.93, "weights": "given", "paths": {}});
-        self.root.put(&self.bucket("data"), "report/report.json", &report.to_string());
-    }
-
-    /// The third stage, and what somebody changed by hand.
-    fn drift(&self) {
-        self.write(3);
-        let (aws, iam, s3, data) = (self.aws, &self.root.iam, &self.root.s3, self.bucket("data"));
-        let trust = json!({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "sts:AssumeRole",
-            "Principal": {"Service": "ec2.amazonaws.com"}, "Condition": {"Bool": {"aws:SecureTransport": "true"}}}]});
-        let trusted = iam.update_assume_role_policy().role_name("fruits-demo-nodes").policy_document(trust.to_string());
-        aws.wait(trusted.send()).expect("another trust");
-        let rule = OwnershipControlsRule::builder().object_ownership(ObjectOwnership::ObjectWriter).build();
-        let rules = OwnershipControls::builder().rules(rule.expect("a rule")).build().expect("rules");
-        aws.wait(s3.put_bucket_ownership_controls().bucket(&data).ownership_controls(rules).send()).expect("opened");
-    }
-
-    /// The stack without its cluster, and one bucket fewer, which holds something.
-    fn only_storage(&self) {
-        self.write(5);
-        self.root.put(&self.bucket("spare"), "left.txt", "over");
-        self.unfinished("spare");
-    }
-
     /// Begins an upload that nobody ends.
     fn unfinished(&self, key: &str) {
         let begun = self.root.s3.create_multipart_upload().bucket(self.bucket(key)).key("never.bin").send();
         self.aws.wait(begun).expect("begun");
     }
+}
+
+/// What the job would have reported.
+fn report(place: &Place) {
+    let report = json!({"job": "features", "rows": 3, "failed_rows": [], "labels": {"Apple": 3}, "feature_length": 1280,
+        "components": 2, "variance": 0.93, "weights": "given", "paths": {}});
+    place.root.put(&place.bucket("data"), "report/report.json", &report.to_string());
+}
+
+/// The third stage, and what somebody changed by hand.
+fn drift(place: &Place) {
+    place.write(3);
+    let (aws, iam, s3, data) = (place.aws, &place.root.iam, &place.root.s3, place.bucket("data"));
+    let trust = json!({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "sts:AssumeRole",
+        "Principal": {"Service": "ec2.amazonaws.com"}, "Condition": {"Bool": {"aws:SecureTransport": "true"}}}]});
+    let trusted = iam.update_assume_role_policy().role_name("fruits-demo-nodes").policy_document(trust.to_string());
+    aws.wait(trusted.send()).expect("another trust");
+    let rule = OwnershipControlsRule::builder().object_ownership(ObjectOwnership::ObjectWriter).build();
+    let rules = OwnershipControls::builder().rules(rule.expect("a rule")).build().expect("rules");
+    aws.wait(s3.put_bucket_ownership_controls().bucket(&data).ownership_controls(rules).send()).expect("opened");
+}
+
+/// The stack without its cluster, and one bucket fewer, which holds something.
+fn only_storage(place: &Place) {
+    place.write(5);
+    place.root.put(&place.bucket("spare"), "left.txt", "over");
+    place.unfinished("spare");
 }
 
 /// What to write instead of which passage.
