@@ -64,9 +64,13 @@ fn clusters_change_in_place() {
       ~ cluster/main             fruits-demo-main
           ~ task.burst: "1 x m5.xlarge on-demand" -> none
     # a task group back
+      ~ role/service             fruits-demo-service
+          ~ policy.BeTheFirstToUseSpot: none -> {"Action":"iam:CreateServiceLinkedRole","Condition":{"StringEquals":{"iam:AWSServiceName":"spot.amazonaws.com"}},"Effect":"Allow","Resource":"arn:aws:iam::00...
       ~ cluster/main             fruits-demo-main
           ~ task.burst: none -> "2 x m5.xlarge spot"
     # no task group
+      ~ role/service             fruits-demo-service
+          ~ policy.BeTheFirstToUseSpot: {"Action":"iam:CreateServiceLinkedRole","Condition":{"StringEquals":{"iam:AWSServiceName":"spot.amazonaws.com"}},"Effect":"Allow","Resource":"arn:aws:iam::00... -> none
       ~ cluster/main             fruits-demo-main
           ~ task.burst: "2 x m5.xlarge spot" -> none
           ~ step_concurrency: 1 -> 3

@@ -1,6 +1,6 @@
 """RunJobFlow's request, checked and rewritten as EMR does it: defaults filled in, volumes split, names re-cased.
 
-Pure but for what IAM must be asked at once. It must never start anything.
+Pure but for what IAM must be asked at once, and the role that EMR then links to itself. It must never start anything.
 """
 
 from . import facts, permissions, tags
