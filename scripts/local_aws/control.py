@@ -44,7 +44,7 @@ class Control:
         return await self.get_clock(query, body)
 
     async def get_faults(self, _query, _body) -> dict:
-        return {"rules": self.faults.show()}
+        return {"rules": self.faults.show(), "hanging": self.faults.hanging}
 
     async def post_faults(self, query, body) -> dict:
         self.faults.add(body["rules"])

@@ -1,22 +1,25 @@
 """Rules that make chosen calls fail, as AWS and networks do: errors, lost replies, resets, hangs, delays.
 
-A rule fires on the `nth` matching call from when it was set (0: on every one), `count` times. It must never change what a
-call does once it is let through.
+A rule fires on the `nth` matching call from when it was set (0: on every one), `count` times. A hang `when` "replied" lets
+its call be done and answered, and every call that comes later hang undone: the caller has had its answer, and gets no
+further. It must never change what a call does once it is let through.
 """
 
 import asyncio
 from dataclasses import asdict, dataclass, field
 
 KINDS = ("error", "reset", "hang", "delay")
+WHENS = ("before", "after", "replied")
 
 
 @dataclass
 class Rule:
     service: str = "*"
     operation: str = "*"
+    environment: str = "*"  # the caller's AWS_EXECUTION_ENV
     nth: int = 1
     count: int = 1
-    when: str = "before"  # "before": the call is not done; "after": it is, and its reply is replaced
+    when: str = "before"  # "before": the call is not done; "after": it is, and its reply is replaced; "replied": see above
     kind: str = "error"
     code: str = "ThrottlingException"
     status: int = 400
@@ -26,11 +29,14 @@ class Rule:
     fired: int = field(default=0, compare=False)
 
     def __post_init__(self):
-        if self.kind not in KINDS or self.when not in ("before", "after"):
-            raise ValueError(f"kind is one of {', '.join(KINDS)}, when is before or after")
+        if self.kind not in KINDS or self.when not in WHENS:
+            raise ValueError(f"kind is one of {', '.join(KINDS)}, when is one of {', '.join(WHENS)}")
+        if self.when == "replied" and self.kind != "hang":
+            raise ValueError("what was replied to can only be followed by a hang")
 
     def matches(self, call) -> bool:
-        return self.service in ("*", call.service) and self.operation in ("*", call.operation)
+        pairs = ((self.service, call.service), (self.operation, call.operation), (self.environment, call.environment))
+        return all(wanted in ("*", found) for wanted, found in pairs)
 
     def due(self) -> bool:
         if self.nth == 0:
@@ -42,6 +48,8 @@ class Faults:
     def __init__(self):
         self._rules: list[Rule] = []
         self._released = asyncio.Event()
+        self.frozen = False  # every further call hangs
+        self.hanging = 0  # calls that hang now
 
     def add(self, rules: list[dict]) -> None:
         settable = set(Rule.__dataclass_fields__) - {"seen", "fired"}
@@ -57,6 +65,7 @@ class Faults:
     def clear(self) -> None:
         """Forgets all rules and lets go of what hangs."""
         self._rules.clear()
+        self.frozen = False
         self._released.set()
         self._released = asyncio.Event()
 
@@ -72,4 +81,8 @@ class Faults:
         return hit
 
     async def hang(self) -> None:
-        await self._released.wait()
+        self.hanging += 1
+        try:
+            await self._released.wait()
+        finally:
+            self.hanging -= 1
