@@ -41,7 +41,7 @@ class Gateway:
         call = operations.identify(scope["method"], scope["path"], query, headers, form)
         request = fingerprint(call, scope["method"], scope["path"], query, body)
         reply = Reply(send)
-        rule = None if self.faults.frozen else self.faults.match(call)
+        rule = None if self.faults.frozen else self.faults.match(call, scope["path"])
         if self.faults.frozen:
             await self.hang(scope)
         elif rule is None:
@@ -63,7 +63,8 @@ class Gateway:
             await asyncio.sleep(rule.seconds)
             await (reply.release() if rule.when == "after" else self.model(scope, receive, reply))
         elif rule.kind == "error":
-            status, headers, body = envelopes.error(call.protocol, rule.status, rule.code, rule.message)
+            words = envelopes.worded(call.service, rule.code) or (rule.status, rule.code, rule.message)
+            status, headers, body = envelopes.error(call.protocol, *words)
             await reply.instead(status, headers, b"" if scope["method"] == "HEAD" else body)
         elif rule.kind == "hang":
             await self.hang(scope)

@@ -8,6 +8,7 @@ import os
 import urllib.request
 
 import pytest
+from botocore.exceptions import ConnectionClosedError
 from conftest import REGION, Account, Server
 
 PYTHON = os.environ.get("LOCAL_AWS_MOTO_PYTHON")
@@ -106,3 +107,21 @@ def test_calls_and_faults_are_the_gateways(moto, emr):
     with pytest.raises(Exception, match="InternalServerError"):
         run(emr)
     assert len(emr.list_clusters()["Clusters"]) == before + 1
+
+
+def test_a_rate_of_lost_replies(moto, emr):
+    moto.local("DELETE", "faults")
+    rule = {"operation": "RunJobFlow", "when": "after", "kind": "reset", "rate": 0.5, "seed": 1, "mutating": True}
+    moto.local("POST", "faults", {"rules": [rule]})
+    before, answered = len(emr.list_clusters()["Clusters"]), 0
+    for _ in range(12):
+        try:
+            run(emr)
+            answered += 1
+        except ConnectionClosedError:
+            pass
+    [shown] = moto.local("GET", "faults")["rules"]
+    moto.local("DELETE", "faults")
+    assert (shown["seen"], shown["fired"]) == (12, 12 - answered)
+    assert 0 < answered < 12
+    assert len(emr.list_clusters()["Clusters"]) == before + 12
