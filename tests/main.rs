@@ -2,6 +2,7 @@
 
 mod architecture;
 mod cases;
+mod crash;
 mod properties;
 mod stories;
 mod support;

@@ -2,7 +2,6 @@
 //! group of stories has its own AWS; none needs another's. Nothing here may look inside the binary.
 
 mod changes;
-mod crash;
 mod ended;
 mod foreign;
 mod job;

@@ -86,7 +86,8 @@ impl Aws {
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the binary starts")
     }
 
-    fn command(&self, args: &[&str]) -> Command {
+    /// `fruitsinfra --local ...`, to be started.
+    pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut command = clean(self.folder());
         command.arg("--local").args(args);
         command
