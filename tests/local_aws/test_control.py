@@ -309,15 +309,20 @@ def test_a_delayed_call_keeps_its_body(server, account):
     assert s3.get_object(Bucket=name, Key="k")["Body"].read() == b"kept"
 
 
-def test_the_end_kills_what_steps_started(own, tmp_path):
+@pytest.mark.parametrize("stop", [
+    pytest.param(lambda server: server.stop(), id="ended"),
+    pytest.param(lambda server: server.process.kill(), id="killed"),
+])
+def test_the_end_kills_what_steps_started(own, tmp_path, stop):
     emr = with_emr(Account(own("--cache", str(tmp_path)), "test"))
     mark = tmp_path / "pid"
     cluster = emr.waiting()
-    jar = {"Jar": "command-runner.jar", "Args": ["spark-submit", f"sleep 60 & echo $! > {mark}; wait"]}
+    jar = {"Jar": "command-runner.jar", "Args": ["spark-submit", f"sleep 60 & echo $! $$ > {mark}; wait"]}
     emr.client.add_job_flow_steps(JobFlowId=cluster, Steps=[{"Name": "s", "HadoopJarStep": jar}])
     until(lambda: mark.exists() and mark.read_text().strip())
-    emr.server.stop()
-    until(lambda: not alive(int(mark.read_text())))
+    stop(emr.server)
+    for process in mark.read_text().split():
+        until(lambda: not alive(int(process)))
 
 
 def test_reset_cuts_the_connection(server, account):

@@ -5,6 +5,7 @@ moto has packages of its own, so LOCAL_AWS_MOTO_PYTHON names the Python that has
 
 import json
 import os
+import urllib.error
 import urllib.request
 
 import pytest
@@ -125,3 +126,11 @@ def test_a_rate_of_lost_replies(moto, emr):
     assert (shown["seen"], shown["fired"]) == (12, 12 - answered)
     assert 0 < answered < 12
     assert len(emr.list_clusters()["Clusters"]) == before + 12
+
+
+def test_moto_has_no_world_to_set(moto):
+    with pytest.raises(urllib.error.HTTPError, match="400") as caught:
+        moto.local("POST", "world", {"listing_lag": {"emr": 30}})
+    assert "--model ministack" in json.load(caught.value)["error"]
+    assert moto.local("GET", "world") == {}
+    moto.local("DELETE", "world")
