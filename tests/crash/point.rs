@@ -44,7 +44,7 @@ pub(super) struct Point {
 
 impl Point {
     /// The nth call, whatever it is.
-    pub(super) fn any(nth: usize, when: When) -> Self {
+    fn any(nth: usize, when: When) -> Self {
         Self { service: "*".into(), operation: "*".into(), nth, when }
     }
 
@@ -61,19 +61,34 @@ impl fmt::Display for Point {
     }
 }
 
+/// An operation as the call log names it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Operation {
+    service: String,
+    name: String,
+    mutating: bool,
+}
+
+impl Operation {
+    fn point(&self, nth: usize, when: When) -> Point {
+        Point { service: self.service.clone(), operation: self.name.clone(), nth, when }
+    }
+}
+
 /// What one undisturbed run of each flow called, and what it left.
 #[derive(Debug, Default)]
 pub(super) struct Chart {
-    calls: BTreeMap<Flow, BTreeMap<(String, String), usize>>,
+    calls: BTreeMap<Flow, BTreeMap<Operation, usize>>,
     /// What is there afterwards, by names without the stack's.
     pub(super) left: BTreeMap<Flow, BTreeSet<String>>,
 }
 
 impl Chart {
     pub(super) fn record(&mut self, flow: Flow, calls: &[Call], left: BTreeSet<String>) {
-        let mut counts: BTreeMap<(String, String), usize> = BTreeMap::new();
-        for call in calls {
-            *counts.entry((call.service.clone(), call.operation.clone())).or_default() += 1;
+        let mut counts: BTreeMap<Operation, usize> = BTreeMap::new();
+        for Call { service, operation, mutating, .. } in calls {
+            let called = Operation { service: service.clone(), name: operation.clone(), mutating: *mutating };
+            *counts.entry(called).or_default() += 1;
         }
         // A change is undone by other calls than those it was made by: the larger count of each.
         let all = self.calls.entry(flow).or_default();
@@ -86,31 +101,31 @@ impl Chart {
 
     /// Every point of a flow.
     pub(super) fn points(&self, flow: Flow) -> Vec<Point> {
-        let mut all = Vec::new();
-        for ((service, operation), count) in &self.calls[&flow] {
-            for nth in 1..=*count {
-                let point = |when| Point { service: service.clone(), operation: operation.clone(), nth, when };
-                all.extend(When::ALL.map(point));
-            }
-        }
-        all
+        let each = self.calls[&flow].iter().flat_map(|(operation, count)| {
+            (1..=*count).flat_map(move |nth| When::ALL.map(|when| operation.point(nth, when)))
+        });
+        each.collect()
     }
 
     /// One point for each operation of a flow: which of its calls is drawn, the moments take turns.
     pub(super) fn one_each(&self, flow: Flow, draw: &mut fastrand::Rng) -> Vec<Point> {
         let turn = draw.usize(..3);
         let each = self.calls[&flow].iter().enumerate();
-        each.map(|(i, ((service, operation), count))| Point {
-            service: service.clone(),
-            operation: operation.clone(),
-            nth: draw.usize(1..=*count),
-            when: When::ALL[(i + turn) % 3],
+        each.map(|(i, (operation, count))| operation.point(draw.usize(1..=*count), When::ALL[(i + turn) % 3])).collect()
+    }
+
+    /// One point for each operation that changes something, once that is done.
+    pub(super) fn one_each_that_changes(&self, flow: Flow, draw: &mut fastrand::Rng) -> Vec<Point> {
+        let each = self.calls[&flow].iter().filter(|(operation, _)| operation.mutating);
+        each.map(|(operation, count)| {
+            operation.point(draw.usize(1..=*count), if draw.bool() { When::After } else { When::Replied })
         })
         .collect()
     }
 
-    /// Calls of a flow in all.
-    pub(super) fn len(&self, flow: Flow) -> usize {
-        self.calls[&flow].values().sum()
+    /// A point of a flow, any, drawn.
+    pub(super) fn any(&self, flow: Flow, draw: &mut fastrand::Rng) -> Point {
+        let of = self.calls[&flow].values().sum();
+        Point::any(draw.usize(1..=of), When::ALL[draw.usize(..3)])
     }
 }

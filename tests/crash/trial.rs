@@ -46,6 +46,11 @@ impl Trial {
     pub(super) fn of(flow: Flow, first: Point) -> Self {
         Self { flow, first, second: None, lag: false, tries: 0 }
     }
+
+    /// The same where listings lag.
+    pub(super) fn lagging(self) -> Self {
+        Self { lag: true, ..self }
+    }
 }
 
 /// What came of it.
@@ -96,6 +101,12 @@ impl<'a> Stage<'a> {
             }
         }
         stage
+    }
+
+    /// A kill of a flow, and a second one while it recovers.
+    pub(super) fn twice(&self, flow: Flow, draw: &mut fastrand::Rng) -> Trial {
+        let second = Some(self.chart.any(flow, draw));
+        Trial { second, ..Trial::of(flow, self.chart.any(flow, draw)) }
     }
 
     fn record(&mut self, flow: Flow) {
@@ -162,6 +173,8 @@ impl<'a> Stage<'a> {
         let begun = Instant::now();
         self.life.prepare(trial.flow);
         if trial.lag {
+            // What is older is listed.
+            self.aws.advance(Duration::from_mins(2));
             self.aws.world(&json!({"listing_lag": {"emr": 30, "iam": 10, "ec2": 10}}));
         }
         let file = self.life.file();
