@@ -2,7 +2,7 @@
 //! retries nothing and prints nothing.
 //!
 //! Each operation starts when its own predecessors are done. A failure skips what depends on it while the
-//! rest goes on. Once interrupted, nothing new starts, and calls in flight finish.
+//! rest goes on. Once interrupted, nothing new starts; calls in flight finish, or are told as unknown.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -18,6 +18,9 @@ use crate::plan::{Action, Plan, Step};
 use crate::policy::Approved;
 use crate::resource::{Cx, Id, Live, Phase, Resource};
 
+/// What is said of a call that did not end when there was no more time for it.
+const UNANSWERED: &str = "no answer yet when it was interrupted: it may have been done";
+
 /// More at once gains nothing: AWS throttles long before.
 const AT_ONCE: usize = 16;
 
@@ -26,6 +29,11 @@ const AT_ONCE: usize = 16;
 pub struct Outcome {
     pub failed: Vec<String>,
     pub interrupted: bool,
+    /// Operations done, of how many.
+    pub done: usize,
+    pub of: usize,
+    /// What was in flight when time ran out after an interruption: it may or may not have been done.
+    pub unknown: Vec<String>,
 }
 
 impl Outcome {
@@ -53,7 +61,8 @@ pub async fn apply(approved: &Approved, cx: &Cx, events: &UnboundedSender<Event>
     let mut waiting: BTreeSet<usize> = (0..operations.len()).collect();
     let (mut done, mut broken) = (BTreeSet::new(), BTreeMap::new());
     let mut running = FuturesUnordered::new();
-    let mut outcome = Outcome::default();
+    let mut flying: BTreeSet<usize> = BTreeSet::new();
+    let mut outcome = Outcome { of: operations.len(), ..Outcome::default() };
     let tell = |event| {
         // Whoever listened may be gone (a closed pipe); the work goes on.
         let _ = events.send(event);
@@ -77,6 +86,7 @@ pub async fn apply(approved: &Approved, cx: &Cx, events: &UnboundedSender<Event>
             .collect();
         for index in ready {
             waiting.remove(&index);
+            flying.insert(index);
             let operation = &operations[index];
             tell(Event::Started { address: operation.step.address.clone(), verb: operation.verb });
             running.push(async move {
@@ -85,13 +95,29 @@ pub async fn apply(approved: &Approved, cx: &Cx, events: &UnboundedSender<Event>
                 (index, result, cx.clock.since(begun))
             });
         }
-        let Some((index, result, took)) = running.next().await else { break };
+        let next = tokio::select! {
+            biased;
+            next = running.next() => next,
+            () = cx.cancel.wait(), if !cx.cancel.requested() => continue,
+            () = cx.cancel.overdue(), if !running.is_empty() => {
+                outcome.interrupted = true;
+                for Operation { verb, step, .. } in flying.iter().map(|index| &operations[*index]) {
+                    let (address, error) = (step.address.clone(), UNANSWERED.to_owned());
+                    tell(Event::Failed { address, verb: *verb, error, hint: None });
+                    outcome.unknown.push(format!("{} ({})", step.address, verb.doing()));
+                }
+                break;
+            }
+        };
+        let Some((index, result, took)) = next else { break };
+        flying.remove(&index);
         let Operation { verb, step, .. } = &operations[index];
         match result {
             Ok(id) => {
                 let id = id.map(|id| id.0);
                 tell(Event::Finished { address: step.address.clone(), verb: *verb, id, seconds: seconds(took) });
                 done.insert(index);
+                outcome.done += 1;
             }
             Err(error) => {
                 outcome.interrupted |= error.class == Class::Interrupted;
@@ -329,7 +355,9 @@ mod tests {
                 let cloud = Cloud::connect(region, &Endpoint::Local("http://127.0.0.1:9".into())).await;
                 let cx = Cx::new(cloud, "demo", "me", Clock::System, cancel, unbounded_channel().0);
                 let approved = check(plan(&self.desired, &self.live).expect("a plan"), "me").expect("is our own");
-                ask.send_replace(stopped);
+                if stopped {
+                    ask.ask();
+                }
                 apply(&approved, &cx, &events).await
             });
             (outcome, std::iter::from_fn(|| heard.try_recv().ok()).collect())

@@ -98,6 +98,12 @@ pub struct Summary {
     /// What is still there, where the aim was that nothing is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub left: Option<Vec<String>>,
+    /// What was in flight when it was interrupted: it may or may not have been done.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unknown: Vec<String>,
+    /// What was found or made before it was interrupted.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub there: Vec<String>,
     pub interrupted: bool,
     pub seconds: f64,
     /// Every host that was called.

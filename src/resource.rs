@@ -254,12 +254,21 @@ impl AsRef<dyn Resource> for Live {
     }
 }
 
+/// What `down` does with a kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnDown {
+    /// It costs nothing by the hour, and may hold data.
+    Stays,
+    Goes,
+    /// It costs by the hour: its end waits for no lease, so that no writer who hangs keeps it alive.
+    GoesAtOnce,
+}
+
 /// A kind of resource, as the registry holds it.
 #[derive(Clone, Copy)]
 pub struct Kind {
     pub name: &'static str,
-    /// Costs nothing by the hour and may hold data: `down` leaves it.
-    pub stays_on_down: bool,
+    pub on_down: OnDown,
     /// Everything of this kind that bears the stack's mark.
     pub list: List,
 }
@@ -311,6 +320,11 @@ impl Cx {
     pub async fn made(&self, address: &Address) {
         // The sender is ours, so it cannot be gone.
         let _ = self.ids.subscribe().wait_for(|ids| ids.contains_key(address)).await;
+    }
+
+    /// Everything found or made so far: `cluster/main (j-2AXX)`.
+    pub fn there(&self) -> Vec<String> {
+        self.ids.borrow().iter().map(|(address, id)| format!("{address} ({id})")).collect()
     }
 
     /// The id behind a reference; absent while the thing it names is not made.

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use futures::StreamExt;
 use serde::{Deserialize, Serialize};
@@ -20,6 +21,9 @@ const AT_ONCE: usize = 16;
 
 /// The manifest is written anew after so many files, so that a broken upload is resumed and not repeated.
 const KEEP_EVERY: usize = 500;
+
+/// What the manifest's last state may take after an interruption.
+const LAST_WORD: Duration = Duration::from_secs(1);
 
 /// One declared upload, held against what is there.
 #[derive(Debug, Serialize)]
@@ -181,7 +185,13 @@ pub async fn send(cx: &Cx, home: &str, batch: Batch, events: &UnboundedSender<Ev
         })
         .buffer_unordered(AT_ONCE);
     let mut broken = None;
-    while let Some(sent) = sending.next().await {
+    loop {
+        let sent = tokio::select! {
+            biased;
+            sent = sending.next() => sent,
+            () = cx.cancel.overdue() => Some(Err(CloudError::interrupted())),
+        };
+        let Some(sent) = sent else { break };
         match sent {
             Ok((file, etag)) => {
                 files += 1;
@@ -200,7 +210,13 @@ pub async fn send(cx: &Cx, home: &str, batch: Batch, events: &UnboundedSender<Ev
     }
     drop(sending);
     if files > 0 {
-        keep(cx, home, &to, &manifest).await?;
+        let last = keep(cx, home, &to, &manifest);
+        if cx.cancel.requested() {
+            // Without its line in the manifest a file is only sent again.
+            let _ = tokio::time::timeout(LAST_WORD, last).await;
+        } else {
+            last.await?;
+        }
     }
     broken.map_or(Ok(()), Err)
 }

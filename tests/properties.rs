@@ -20,7 +20,9 @@ mod draws;
 mod world;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::pin::pin;
 use std::sync::{Arc, OnceLock};
+use std::task::Poll;
 
 use fruitsinfra::cloud::clock::Clock;
 use fruitsinfra::cloud::{Cancel, Cloud, Endpoint};
@@ -33,12 +35,17 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use tokio::sync::mpsc::unbounded_channel;
 
-use draws::{address, faults, orderly, wild};
+use draws::{Trouble, address, faults, orderly, stacks, trouble, wild};
 use world::{Interruption, OWNER, STACK, Shape, Shared, Thing, list, locked};
 
 type Desired = [Arc<dyn Resource>];
 
-fn cases(cases: u32) -> ProptestConfig {
+/// So many worlds a property in the suite; a soak asks for more by FRUITSINFRA_WORLDS.
+const WORLDS: u32 = 10_000;
+
+fn worlds() -> ProptestConfig {
+    let asked = std::env::var("FRUITSINFRA_WORLDS").ok();
+    let cases = asked.map_or(WORLDS, |asked| asked.parse().expect("FRUITSINFRA_WORLDS is a number"));
     ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
 }
 
@@ -51,6 +58,11 @@ fn cloud() -> Cloud {
         runtime.block_on(Cloud::connect(region, &Endpoint::Local("http://127.0.0.1:9".into())))
     };
     CLOUD.get_or_init(connect).clone()
+}
+
+thread_local! {
+    static RUNTIME: tokio::runtime::Runtime =
+        tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
 }
 
 /// One `apply`, as a command makes it.
@@ -69,16 +81,57 @@ fn run(world: &Shared, desired: &Desired, stop: Option<usize>) -> Run {
     apply(world, planned(world, desired), stop)
 }
 
+/// A run that something befalls. False if it had no chance to tell its end.
+fn troubled(world: &Shared, plan: Plan<Live>, trouble: &Trouble) -> Result<bool, TestCaseError> {
+    match trouble {
+        Trouble::Faults(faults) => locked(world).break_calls(faults.clone()),
+        Trouble::Stop(_) | Trouble::Kill(_) => {}
+    }
+    let told = match trouble {
+        Trouble::Kill(at) => kill(world, &plan, *at),
+        Trouble::Stop(at) => Some(apply(world, plan, Some(*at))),
+        Trouble::Faults(_) => Some(apply(world, plan, None)),
+    };
+    locked(world).break_calls(vec![]);
+    unbreached(world)?;
+    told.as_ref().map_or(Ok(()), Run::is_told_in_full)?;
+    Ok(told.is_some())
+}
+
+/// Drops the walk at a turn, as `kill -9` does: the world keeps what was done. `None` if it struck.
+fn kill(world: &Shared, plan: &Plan<Live>, at: usize) -> Option<Run> {
+    let ((events, mut heard), (_ask, cancel)) = (unbounded_channel(), Cancel::pair());
+    {
+        let mut world = locked(world);
+        world.expect(plan);
+        world.begin();
+        world.death = Some(at);
+    }
+    let cx = Cx::new(cloud(), STACK, OWNER, Clock::System, cancel, unbounded_channel().0);
+    let approved = policy::check(plan.clone(), OWNER).expect("is our own");
+    let outcome = {
+        let mut walk = pin!(engine::apply(&approved, &cx, &events));
+        futures::executor::block_on(std::future::poll_fn(|task| {
+            let outcome = walk.as_mut().poll(task).map(Some);
+            if outcome.is_pending() && locked(world).killed() { Poll::Ready(None) } else { outcome }
+        }))
+    };
+    locked(world).death = None;
+    let told = std::iter::from_fn(|| heard.try_recv().ok()).collect();
+    outcome.map(|outcome| Run { plan: plan.clone(), outcome, events: told })
+}
+
 fn apply(world: &Shared, plan: Plan<Live>, stop: Option<usize>) -> Run {
     let ((events, mut heard), (ask, cancel)) = (unbounded_channel(), Cancel::pair());
     {
         let mut world = locked(world);
         world.expect(&plan);
+        world.begin();
         world.interruption = stop.map(|at| Interruption { at, ask: ask.clone(), events: events.clone() });
     }
     let cx = Cx::new(cloud(), STACK, OWNER, Clock::System, cancel, unbounded_channel().0);
     let approved = policy::check(plan.clone(), OWNER).expect("is our own");
-    let outcome = futures::executor::block_on(engine::apply(&approved, &cx, &events));
+    let outcome = RUNTIME.with(|runtime| runtime.block_on(engine::apply(&approved, &cx, &events)));
     locked(world).interruption = None;
     let told = std::iter::from_fn(|| heard.try_recv().ok()).collect();
     Run { plan, outcome, events: told }
@@ -193,7 +246,7 @@ fn relatives(plan: &Plan<Live>, of: &BTreeSet<&Address>) -> BTreeSet<Address> {
 }
 
 proptest! {
-    #![proptest_config(cases(2000))]
+    #![proptest_config(worlds())]
 
     #[test]
     fn any_world_becomes_what_is_desired_in_one_go(draw in orderly()) {
@@ -286,6 +339,54 @@ proptest! {
         }
         prop_assert_eq!(theirs(&world), others);
         converges(&world, &desired)?;
+    }
+
+    /// Faults, stops and kills at any point, one after the other: one plain run is the whole recovery.
+    #[test]
+    fn whatever_befalls_runs_a_plain_one_completes_them(draw in orderly(), troubles in vec(trouble(), 1..5)) {
+        let world = draw.world();
+        let (desired, others) = (draw.desired(&world), theirs(&world));
+        for trouble in &troubles {
+            troubled(&world, planned(&world, &desired), trouble)?;
+            prop_assert_eq!(&theirs(&world), &others);
+        }
+        converges(&world, &desired)?;
+    }
+
+    #[test]
+    fn whatever_befalls_a_removal_a_plain_one_leaves_nothing(draw in orderly(), troubles in vec(trouble(), 1..5)) {
+        let world = draw.world();
+        let others = theirs(&world);
+        for trouble in &troubles {
+            troubled(&world, removal(&list(&world), |_| false), trouble)?;
+        }
+        let last = apply(&world, removal(&list(&world), |_| false), None);
+        prop_assert!(last.outcome.complete(), "{:?}", last.outcome);
+        unbreached(&world)?;
+        let left: Vec<Live> = list(&world).into_iter().filter(lives).collect();
+        prop_assert!(left.is_empty(), "{:?}", left);
+        prop_assert_eq!(theirs(&world), others);
+    }
+
+    /// Eventually stable reconciliation: from any state, if the stack stops changing, the world reaches it and stays.
+    #[test]
+    fn if_the_stack_stops_changing_the_world_reaches_it_and_stays(
+        draws in stacks(), troubles in vec(trouble(), 4), more in 1usize..3,
+    ) {
+        let world = draws[0].world();
+        let others = theirs(&world);
+        for (draw, trouble) in draws.iter().zip(&troubles) {
+            troubled(&world, planned(&world, &draw.desired(&world)), trouble)?;
+        }
+        let last = draws.last().expect("a stack").desired(&world);
+        converges(&world, &last)?;
+        let reached = locked(&world).things.clone();
+        for _ in 0..more {
+            let run = run(&world, &last, None);
+            prop_assert!(run.plan.is_empty() && run.outcome.complete() && run.events.is_empty(), "{:?}", run.events);
+            prop_assert_eq!(&locked(&world).things, &reached);
+        }
+        prop_assert_eq!(theirs(&world), others);
     }
 
     /// Even where no order is possible, either all is done, or the outcome says that it is not.

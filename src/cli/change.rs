@@ -3,28 +3,27 @@
 
 mod stage;
 
-use std::time::Duration;
-
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::watch;
 
-use self::stage::Stage;
+use self::stage::{Report, Stage};
 use super::session::{Session, World, heed_signals};
-use super::{DONE, Ended, Failure, HELD, INTERRUPTED};
+use super::writer::Writer;
+use super::{DONE, Ended, Failure, INTERRUPTED};
 use crate::blueprint;
 use crate::cloud::error::{Class, CloudError};
 use crate::engine::{self, Outcome};
 use crate::event::{Event, Summary};
-use crate::lease::{Holder, Lease, LeaseError};
+use crate::lease::{self, Holder, Lease};
 use crate::plan::{self, Action, Plan};
 use crate::policy::{self, Approved, Terms};
 use crate::price::{self, Cost};
-use crate::resource::{Address, Live, Phase, Progress};
-use crate::resources::{self, stays_on_down};
+use crate::resource::{Address, Live, OnDown, Phase, Progress};
+use crate::resources::{self, cluster, on_down};
 use crate::stack::Bucket;
 use crate::sync::{self, Batch};
 use crate::ui::plan::Shown;
-use crate::ui::{self, Ui, YELLOW};
+use crate::ui::{self, YELLOW};
 
 /// What a person wants of a stack.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,7 +46,7 @@ impl Aim {
     async fn plan(self, session: &Session, world: &World) -> Result<Plan<Live>, Failure> {
         Ok(match self {
             Self::Up => plan::plan(&session.desired(world).await?, &world.live)?,
-            Self::Down => plan::removal(&world.live, |address| stays_on_down(address.kind)),
+            Self::Down => plan::removal(&world.live, |address| on_down(address.kind) == OnDown::Stays),
             Self::Destroy => plan::removal(&world.live, |_| false),
         })
     }
@@ -92,39 +91,62 @@ pub(super) async fn change(mut session: Session, aim: Aim, consent: &Consent) ->
 }
 
 async fn attempt(session: &Session, progress: UnboundedReceiver<Progress>, aim: Aim, consent: &Consent) -> Ended {
-    let ui = session.ui;
-    let world = session.observe().await?;
+    heed_signals(session.ui, session.stop.clone());
+    let looked = session.unless_stopped(look(session, aim)).await?;
+    let Looked { world, plan, uploads, busy } = looked;
     let home = blueprint::home_name(&session.stack, &world.around.account);
-    let plan = aim.plan(session, &world).await?;
-    let uploads = if aim == Aim::Up { surveys(session, &world).await? } else { vec![] };
     let sending = uploads.iter().any(|batch| batch.send > 0);
     let starting =
         plan.steps.iter().any(|s| s.existing.as_ref().is_some_and(|live| live.resource.phase() == Phase::Starting));
 
     let stage = Stage::new(session, progress);
-    let approved = approve(session, &world, aim, plan, &uploads).await?;
-    if approved.plan().is_empty() && !sending && !starting {
-        return stage.end(session, &Outcome::default(), &approved, None).await;
+    let mut approved = session.unless_stopped(approve(session, &world, aim, plan, &uploads)).await?;
+    if approved.plan().is_empty() && !sending && !starting && busy.is_none() {
+        return stage.end(session, &Outcome::default(), &approved, Report::default()).await;
     }
-    consented(ui, aim, consent)?;
-    // Until here nothing was done, and Ctrl-C just ends it.
-    heed_signals(ui, session.stop.clone());
+    if let Some(busy) = busy {
+        session.ui.say(format!("{YELLOW}at work{YELLOW:#}, and will be told to stop: {busy}"));
+    }
+    consented(session, aim, consent).await?;
 
+    let command = format!("{} {}", aim.word(), session.stack.name);
+    let writer = Writer::new(session, &command, aim == Aim::Up, &home, consent.wait);
+    let cancel = &session.cx.cancel;
     if aim == Aim::Up {
-        make_home(session, &approved, &stage.events).await?;
+        cancel.in_time(make_home(session, &approved, &stage.events)).await?;
+    }
+    let mut called = false;
+    if aim == Aim::Down && world.home().is_some() {
+        let (now, later) = split(&approved, session, |address| on_down(address.kind) == OnDown::GoesAtOnce)?;
+        called = cancel.in_time(writer.call_to_stop()).await?;
+        let outcome = engine::apply(&now, &session.cx, &stage.events).await;
+        if !outcome.complete() {
+            return stage.end(session, &outcome, &now, Report::default()).await;
+        }
+        approved = later;
     }
     let there = aim == Aim::Up || world.home().is_some();
-    let lease = if there { Some(take(session, &home, aim, consent).await?) } else { None };
-    let approved = again(session, aim, approved, consent).await;
-    let approved = match approved {
+    let lease = match (there, called) {
+        (false, _) => None,
+        (_, false) => Some(writer.take().await?),
+        (_, true) => Some(writer.take_after_call().await?),
+    };
+    let again = async {
+        if aim != Aim::Up {
+            cluster::surfaced(&session.cx).await?;
+        }
+        again(session, aim, &approved, consent).await
+    };
+    let approved = match cancel.in_time(again).await {
         Ok(approved) => approved,
         Err(failure) => {
-            give_back(lease).await?;
+            writer.give_back(lease).await?;
             return Err(failure);
         }
     };
 
-    let (approved, last) = without_home(approved, aim, session)?;
+    // Home holds the lease: it goes last, and only if all else is gone.
+    let (last, approved) = split(&approved, session, |address| aim == Aim::Destroy && *address == resources::home())?;
     let (walked, walking) = watch::channel(false);
     let walk = async {
         let outcome = engine::apply(&approved, &session.cx, &stage.events).await;
@@ -136,15 +158,46 @@ async fn attempt(session: &Session, progress: UnboundedReceiver<Progress>, aim: 
         outcome.interrupted |= error.class == Class::Interrupted;
         outcome.failed.extend((!outcome.interrupted).then(|| format!("uploads: {error}")));
     }
-    // Home holds the lease: it goes when the lease is given back, and only if all else is gone.
-    if let Err(failure) = give_back(lease).await {
-        outcome.failed.push(format!("the lease: {}", failure.message));
-    }
-    if let Some(last) = last.filter(|_| outcome.complete()) {
+    let ended = match &lease {
+        Some(lease) if !outcome.complete() => lease.ended().await,
+        _ => None,
+    };
+    let with_home = outcome.complete() && !last.plan().steps.is_empty();
+    if with_home {
+        // The lease ends with it: until then nobody else begins, and nothing keeps it alive.
+        lease.iter().for_each(Lease::rest);
         outcome = engine::apply(&last, &session.cx, &stage.events).await;
     }
-    let left = if aim == Aim::Up { None } else { Some(remains(session, aim).await?) };
-    stage.end(session, &outcome, &approved, left).await
+    if !(with_home && outcome.complete())
+        && let Err(failure) = writer.give_back(lease).await
+    {
+        outcome.failed.push(format!("the lease: {}", failure.message));
+    }
+    let left = if aim == Aim::Up || outcome.interrupted {
+        None
+    } else {
+        Some(session.unless_stopped(remains(session, aim)).await?)
+    };
+    stage.end(session, &outcome, &approved, Report { left, ended }).await
+}
+
+/// What there is, what is to be done about it, and who is at work on it.
+struct Looked {
+    world: World,
+    plan: Plan<Live>,
+    uploads: Vec<Batch>,
+    busy: Option<Holder>,
+}
+
+async fn look(session: &Session, aim: Aim) -> Result<Looked, Failure> {
+    let world = session.observe().await?;
+    let plan = aim.plan(session, &world).await?;
+    let uploads = if aim == Aim::Up { surveys(session, &world).await? } else { vec![] };
+    let home = blueprint::home_name(&session.stack, &world.around.account);
+    // What somebody is making now may not be there yet, and `down` would pass it by.
+    let busy =
+        if aim == Aim::Down && world.home().is_some() { lease::holder(&session.cx.cloud, &home).await? } else { None };
+    Ok(Looked { world, plan, uploads, busy })
 }
 
 /// Shows the plan with what would be lost, and lets it pass or not.
@@ -186,10 +239,7 @@ async fn approve(
             ui.warn(warning);
         }
     }
-    policy::check(plan, terms).map_err(|refusals| {
-        let all: Vec<String> = refusals.iter().map(|refusal| refusal.message.clone()).collect();
-        Failure::refused(all.join("; "))
-    })
+    policy::check(plan, terms).map_err(refused)
 }
 
 /// What `up` would send.
@@ -206,11 +256,16 @@ pub(super) async fn surveys(session: &Session, world: &World) -> Result<Vec<Batc
     Ok(batches)
 }
 
-fn consented(ui: Ui, aim: Aim, consent: &Consent) -> Result<(), Failure> {
+async fn consented(session: &Session, aim: Aim, consent: &Consent) -> Result<(), Failure> {
     if consent.yes {
         return Ok(());
     }
-    match ui.ask(&format!("{} as planned?", aim.word())) {
+    let (ui, question) = (session.ui, format!("{} as planned?", aim.word()));
+    let answer = async {
+        let asked = tokio::task::spawn_blocking(move || ui.ask(&question)).await;
+        asked.map_err(|e| Failure::failed(e.to_string()))
+    };
+    match session.unless_stopped(answer).await? {
         Some(true) => Ok(()),
         Some(false) => Err(Failure::new(DONE, "nothing was done")),
         None => Err(Failure::usage("this changes things and nobody is there to ask")
@@ -235,29 +290,8 @@ async fn make_home(session: &Session, approved: &Approved, events: &UnboundedSen
     Ok(())
 }
 
-async fn take(session: &Session, home: &str, aim: Aim, consent: &Consent) -> Result<Lease, Failure> {
-    let me =
-        Holder::me(&session.stack.owner, &format!("{} {}", aim.word(), session.stack.name), session.cx.clock.now());
-    let patience = consent.wait.map_or(Duration::ZERO, |wait| Duration::from_secs(wait.as_secs()));
-    let ui = session.ui;
-    let lease = Lease::take(&session.cx.cloud, home, me, patience, session.stop.clone(), |line| ui.say(line)).await;
-    lease.map_err(|error| match error {
-        LeaseError::Held(holder) => {
-            Failure::new(HELD, format!("the stack is being changed: {holder}")).hint("wait for it with `--wait 5m`")
-        }
-        LeaseError::Cloud(error) => error.into(),
-    })
-}
-
-async fn give_back(lease: Option<Lease>) -> Result<(), Failure> {
-    match lease {
-        Some(lease) => Ok(lease.release().await?),
-        None => Ok(()),
-    }
-}
-
 /// With the lease held, the world is looked at again: other steps than approved are shown and asked again.
-async fn again(session: &Session, aim: Aim, approved: Approved, consent: &Consent) -> Result<Approved, Failure> {
+async fn again(session: &Session, aim: Aim, approved: &Approved, consent: &Consent) -> Result<Approved, Failure> {
     let world = session.observe().await?;
     let plan = aim.plan(session, &world).await?;
     let others = |plan: &Plan<Live>| {
@@ -265,29 +299,29 @@ async fn again(session: &Session, aim: Aim, approved: Approved, consent: &Consen
         outline.collect::<Vec<_>>()
     };
     if others(&plan) == others(approved.plan()) {
-        let refused = |refusals: Vec<policy::Refusal>| {
-            Failure::refused(refusals.into_iter().map(|r| r.message).collect::<Vec<_>>().join("; "))
-        };
         let cost = aim.cost(session);
         return policy::check(plan, terms(session, cost.as_ref())).map_err(refused);
     }
     session.ui.say(format!("{YELLOW}the world changed meanwhile{YELLOW:#}; this is the plan now:"));
     let approved = approve(session, &world, aim, plan, &[]).await?;
-    consented(session.ui, aim, consent)?;
+    consented(session, aim, consent).await?;
     Ok(approved)
 }
 
-/// Splits home off a destruction.
-fn without_home(approved: Approved, aim: Aim, session: &Session) -> Result<(Approved, Option<Approved>), Failure> {
-    if aim != Aim::Destroy {
-        return Ok((approved, None));
-    }
-    let is_home = |address: &crate::resource::Address| *address == resources::home();
+/// Parts a plan in two: the steps at these addresses, and the others.
+fn split(
+    approved: &Approved,
+    session: &Session,
+    of: impl Fn(&Address) -> bool,
+) -> Result<(Approved, Approved), Failure> {
     let steps = approved.plan().steps.clone();
-    let (last, first): (Vec<_>, Vec<_>) = steps.into_iter().partition(|step| is_home(&step.address));
-    let check =
-        |steps| policy::check(Plan { steps }, session.stack.owner.as_str()).map_err(|_| Failure::refused("the plan"));
-    Ok((check(first)?, Some(check(last)?)))
+    let (these, others): (Vec<_>, Vec<_>) = steps.into_iter().partition(|step| of(&step.address));
+    let check = |steps| policy::check(Plan { steps }, session.stack.owner.as_str()).map_err(refused);
+    Ok((check(these)?, check(others)?))
+}
+
+fn refused(refusals: Vec<policy::Refusal>) -> Failure {
+    Failure::refused(refusals.into_iter().map(|refusal| refusal.message).collect::<Vec<_>>().join("; "))
 }
 
 /// Sends each upload as soon as its bucket is there, while the rest is being made.
@@ -316,6 +350,6 @@ async fn send(
 async fn remains(session: &Session, aim: Aim) -> Result<Vec<String>, Failure> {
     let live = resources::list_all(&session.cx).await?;
     let there = live.iter().filter(|live| !matches!(live.resource.phase(), Phase::Ended(_)));
-    let there = there.filter(|live| aim == Aim::Destroy || !stays_on_down(live.resource.address().kind));
+    let there = there.filter(|live| aim == Aim::Destroy || on_down(live.resource.address().kind) != OnDown::Stays);
     Ok(there.map(|live| format!("{} ({})", live.resource.address(), live.id)).collect())
 }

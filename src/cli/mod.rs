@@ -19,6 +19,7 @@ mod session;
 mod status;
 mod up;
 mod validate;
+mod writer;
 
 use std::process::ExitCode;
 
@@ -221,7 +222,11 @@ fn forms(command: &Command) -> &'static [Output] {
 
 fn carry_out(cli: &Cli) -> Ended {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    runtime.map_err(|e| Failure::failed(e.to_string()))?.block_on(dispatch(&cli.global, &cli.command))
+    let runtime = runtime.map_err(|e| Failure::failed(e.to_string()))?;
+    let ended = runtime.block_on(dispatch(&cli.global, &cli.command));
+    // A question that nobody answers any more would be waited for.
+    runtime.shutdown_background();
+    ended
 }
 
 async fn dispatch(global: &Global, command: &Command) -> Ended {

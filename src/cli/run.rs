@@ -2,20 +2,21 @@
 
 use std::time::Duration;
 
-use tokio::sync::mpsc::unbounded_channel;
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
 use super::results::show as show_results;
 use super::session::{Session, World, heed_signals};
+use super::writer::Writer;
 use super::{DONE, Ended, Failure, Global, JOB_FAILED};
 use crate::blueprint;
-use crate::cloud::error::Class;
+use crate::cloud::error::{Class, CloudError};
 use crate::event::{Event, Summary};
 use crate::job::{self, End, Submission, logs, results};
 use crate::plan::{Action, plan};
-use crate::resource::{Id, Live, Phase, Progress, Resource};
+use crate::resource::{Cx, Id, Live, Phase, Progress, Resource};
 use crate::resources::object::PREFIX;
-use crate::resources::once::once;
-use crate::stack::{Job, Place, Stack, Weights};
+use crate::resources::once::{self, Asked, once};
+use crate::stack::{Job, Period, Place, Stack, Weights};
 use crate::ui::events::Renderer;
 use crate::ui::{CYAN, RED};
 use crate::{python, text};
@@ -33,6 +34,9 @@ pub(super) struct Args {
     /// Weights instead of the stack's: a .h5 file, imagenet, registry or untrained
     #[arg(long, value_name = "FILE")]
     weights: Option<Weights>,
+    /// Wait this long for another owner to finish (5m)
+    #[arg(long, value_name = "TIME")]
+    wait: Option<Period>,
 }
 
 /// The job of this name, or what was probably meant.
@@ -71,7 +75,7 @@ pub(super) async fn run(global: &Global, args: &Args) -> Ended {
     let mut progress = std::mem::replace(&mut session.progress, unbounded_channel().1);
     let mut renderer = Renderer::new(ui, session.cx.clock.clone());
     let begun = session.cx.clock.now();
-    let work = work(&session, &world, cluster, &args.job, &job, &events);
+    let work = work(&session, &world, cluster, (&args.job, &job), args.wait, &events);
     tokio::pin!(work);
     let ended = loop {
         tokio::select! {
@@ -129,33 +133,52 @@ pub(super) fn bucket(stack: &Stack, place: &Place, world: &World) -> Result<Stri
     name.ok_or_else(|| Failure::usage(format!("no bucket `{}` is declared", place.bucket)))
 }
 
-/// Brings the job's files up to date, submits it once, and follows it.
+/// Follows the job that is underway, or submits it, once, and follows that.
 async fn work(
     session: &Session,
     world: &World,
     cluster: &Live,
-    name: &str,
-    job: &Job,
-    events: &tokio::sync::mpsc::UnboundedSender<Event>,
+    (name, job): (&str, &Job),
+    wait: Option<Period>,
+    events: &UnboundedSender<Event>,
 ) -> Result<End, Failure> {
     let cx = &session.cx;
-    let wanted = files(job, name);
-    let keys: Vec<String> = update_files(session, world, &wanted, events).await?;
-    let home = blueprint::home_name(&session.stack, &world.around.account);
-    let url = |prefix: &str| {
-        keys.iter().find(|key| key.starts_with(&format!("{PREFIX}{prefix}."))).map(|key| format!("s3://{home}/{key}"))
+    let note = |message| drop(events.send(Event::Note { message }));
+    let mut submission =
+        Submission { job: name.into(), cluster: cluster.id.clone(), args: vec![], on_failure: job.on_failure };
+    let submitted = match cx.cancel.in_time(before(cx, &submission)).await? {
+        Submitted::Not => {
+            let home = blueprint::home_name(&session.stack, &world.around.account);
+            let writer = Writer::new(session, &format!("run {} {name}", session.stack.name), false, &home, wait);
+            let lease = writer.take().await?;
+            let submit = async {
+                // Another may have been at it meanwhile.
+                match before(cx, &submission).await? {
+                    Submitted::Not => {
+                        submission.args = arguments(session, world, (name, job), events).await?;
+                        Ok::<_, Failure>(Submitted::Asked(once(cx, &submission).await?))
+                    }
+                    submitted => Ok(submitted),
+                }
+            };
+            let submitted = cx.cancel.in_time(submit).await;
+            writer.give_back(Some(lease)).await?;
+            submitted?
+        }
+        submitted => submitted,
     };
-    let script =
-        url(&wanted[0]).ok_or_else(|| Failure::failed(format!("the script of job `{name}` is not in {home}")))?;
-    let weights = wanted.get(1).and_then(|key| url(key));
-
-    let step = if let Some(step) = job::underway(cx, &cluster.id, name).await? {
-        let _ = events.send(Event::Note { message: format!("{step} of this job is underway already: following it") });
-        step
-    } else {
-        let args = job::arguments(&session.stack, job, &script, weights.as_deref(), &world.around.account);
-        let submission = Submission { job: name.into(), cluster: cluster.id.clone(), args, on_failure: job.on_failure };
-        once(cx, &submission).await?
+    let step = match &submitted {
+        Submitted::Asked(asked) => {
+            if asked.before {
+                note(format!("{} is what an interrupted `run` submitted: following it", asked.id));
+            }
+            asked.id.clone()
+        }
+        Submitted::Underway(step) => {
+            note(format!("{step} of this job is underway already: following it"));
+            step.clone()
+        }
+        Submitted::Not => return Err(CloudError::bug("a job that was submitted was not").into()),
     };
     let _ = events.send(Event::Step {
         id: step.0.clone(),
@@ -169,21 +192,59 @@ async fn work(
         })
         .transpose()?;
     let own = own.as_ref().map(|(bucket, key)| (bucket.as_str(), key.as_str()));
-    let end = job::follow(cx, &cluster.id, &step, name, own).await?;
-    let state = match &end {
-        End::Completed => "COMPLETED",
-        End::Failed(_) => "FAILED",
-        End::Cancelled(_) => "CANCELLED",
-    };
-    let message = match &end {
-        End::Completed => None,
-        End::Failed(why) | End::Cancelled(why) => Some(why.clone()),
+    let end = cx.cancel.in_time(job::follow(cx, &cluster.id, &step, name, own)).await?;
+    // Its end is known: the next `run` is another one.
+    if let Submitted::Asked(asked) = submitted {
+        asked.forget(cx).await?;
+    }
+    let (state, message) = match &end {
+        End::Completed => ("COMPLETED", None),
+        End::Failed(why) => ("FAILED", Some(why.clone())),
+        End::Cancelled(why) => ("CANCELLED", Some(why.clone())),
     };
     let _ = events.send(Event::Step { id: step.0.clone(), state: state.into(), message });
     if matches!(end, End::Failed(_)) {
         tell_log(session, cluster, &step, name, events).await?;
     }
     Ok(end)
+}
+
+/// What there is of a submission.
+enum Submitted {
+    Not,
+    /// By us, now or before an interruption.
+    Asked(Asked),
+    /// By somebody, and not at its end.
+    Underway(Id),
+}
+
+/// What was submitted of this job before. It changes nothing.
+async fn before(cx: &Cx, submission: &Submission) -> Result<Submitted, CloudError> {
+    if let Some(asked) = once::left(cx, submission).await? {
+        return Ok(Submitted::Asked(asked));
+    }
+    let underway = job::underway(cx, &submission.cluster, &submission.job).await?;
+    Ok(underway.map_or(Submitted::Not, Submitted::Underway))
+}
+
+/// Brings the job's files up to date, and says what its step is told.
+async fn arguments(
+    session: &Session,
+    world: &World,
+    (name, job): (&str, &Job),
+    events: &UnboundedSender<Event>,
+) -> Result<Vec<String>, Failure> {
+    let wanted = files(job, name);
+    let keys: Vec<String> = update_files(session, world, &wanted, events).await?;
+    let account = &world.around.account;
+    let home = blueprint::home_name(&session.stack, account);
+    let url = |prefix: &str| {
+        keys.iter().find(|key| key.starts_with(&format!("{PREFIX}{prefix}."))).map(|key| format!("s3://{home}/{key}"))
+    };
+    let script =
+        url(&wanted[0]).ok_or_else(|| Failure::failed(format!("the script of job `{name}` is not in {home}")))?;
+    let weights = wanted.get(1).and_then(|key| url(key));
+    Ok(job::arguments(&session.stack, job, &script, weights.as_deref(), account))
 }
 
 /// Keys of the objects a job needs: its script, then its weights.
@@ -197,7 +258,7 @@ async fn update_files(
     session: &Session,
     world: &World,
     wanted: &[String],
-    events: &tokio::sync::mpsc::UnboundedSender<Event>,
+    events: &UnboundedSender<Event>,
 ) -> Result<Vec<String>, Failure> {
     let ours = |resource: &dyn Resource| {
         let address = resource.address();
@@ -235,7 +296,7 @@ async fn tell_log(
     cluster: &Live,
     step: &Id,
     name: &str,
-    events: &tokio::sync::mpsc::UnboundedSender<Event>,
+    events: &UnboundedSender<Event>,
 ) -> Result<(), Failure> {
     let cx = &session.cx;
     let facts = cluster.resource.facts();

@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use futures::future::{BoxFuture, try_join_all};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
-use tokio::sync::watch;
 
 use super::{Failure, Global};
 use crate::blueprint::{self, Materials};
@@ -16,7 +15,7 @@ use crate::cloud::clock::Clock;
 use crate::cloud::error::CloudError;
 use crate::cloud::http::{Contacts, Http};
 use crate::cloud::surroundings::{self, Surroundings, Wish};
-use crate::cloud::{Cancel, Cloud, Endpoint};
+use crate::cloud::{Cancel, Cloud, Endpoint, Stop};
 use crate::resource::{Cx, Live, Phase, Progress, Resource};
 use crate::stack::{self, JobWork, Loaded, NodesRole, Severity, Stack, Weights};
 use crate::ui::{RED, Ui, YELLOW, snippet};
@@ -28,8 +27,10 @@ pub(super) struct Session {
     pub(super) stack: Stack,
     pub(super) cx: Cx,
     pub(super) progress: UnboundedReceiver<Progress>,
-    pub(super) stop: watch::Sender<bool>,
+    pub(super) stop: Stop,
     pub(super) local: bool,
+    /// As it was typed.
+    name: String,
     folder: PathBuf,
 }
 
@@ -117,7 +118,7 @@ impl Session {
         let (stop, cancel) = Cancel::pair();
         let (say, progress) = unbounded_channel();
         let cx = Cx::new(cloud, &stack.name, &stack.owner, clock, cancel, say);
-        Ok(Self { ui, stack, cx, progress, stop, local: global.local, folder })
+        Ok(Self { ui, stack, cx, progress, stop, local: global.local, name: name.into(), folder })
     }
 
     /// Reads everything there is of the stack.
@@ -157,15 +158,24 @@ impl Session {
         let mut found = BTreeMap::new();
         for (action, request) in blueprint::requests(&self.stack)? {
             let wheels = wheels::find(&self.cx, &home, &world.live, &request, &cache, |line| self.ui.say(line));
-            let wheels = tokio::select! {
-                biased;
-                () = self.cx.cancel.wait() => return Err(CloudError::interrupted().into()),
-                wheels = wheels => wheels?,
-            };
-            found.insert(action, wheels);
+            found.insert(action, self.unless_stopped(async { Ok(wheels.await?) }).await?);
         }
         let materials = Materials::gather(&self.stack, &self.folder, &cache, &home, found)?;
         Ok(blueprint::blueprint(&self.stack, &materials, &world.around))
+    }
+
+    /// How this stack is named to another command: `fruitsinfra --local down demo`.
+    pub(super) fn command(&self, command: &str) -> String {
+        format!("fruitsinfra {}{command} {}", if self.local { "--local " } else { "" }, self.name)
+    }
+
+    /// Asks AWS something, unless a person stops it.
+    pub(super) async fn unless_stopped<T>(&self, work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+        tokio::select! {
+            biased;
+            () = self.cx.cancel.wait() => Err(CloudError::interrupted().into()),
+            done = work => done,
+        }
     }
 
     /// The hosts called so far.
@@ -235,7 +245,7 @@ async fn endpoint(global: &Global, ui: Ui) -> Result<Endpoint, Failure> {
 }
 
 /// Stops on Ctrl-C and SIGTERM: the first asks, the second ends at once.
-pub(super) fn heed_signals(ui: Ui, stop: watch::Sender<bool>) {
+pub(super) fn heed_signals(ui: Ui, stop: Stop) {
     use tokio::signal::unix::{SignalKind, signal};
     tokio::spawn(async move {
         let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
@@ -250,7 +260,7 @@ pub(super) fn heed_signals(ui: Ui, stop: watch::Sender<bool>) {
             if time > 0 {
                 std::process::exit(i32::from(super::INTERRUPTED));
             }
-            stop.send_replace(true);
+            stop.ask();
             ui.say(format!("{RED}stopping{RED:#}: calls in flight end, nothing new starts"));
         }
     });

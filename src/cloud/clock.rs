@@ -1,12 +1,21 @@
 //! The one clock for every wait and decision. On AWS it is the machine's; with `--local` the embedded AWS
 //! owns now and its rate, so that a cluster's eight minutes pass in seconds. Signatures stay on real time.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
 use crate::cloud::http::Http;
+
+/// Real time since the machine started, sleep counted: a laptop that was closed has missed it, and AWS has not.
+pub fn since_boot() -> Duration {
+    static BEGUN: LazyLock<Instant> = LazyLock::new(Instant::now);
+    let uptime = std::fs::read_to_string("/proc/uptime").ok();
+    let seconds = uptime.and_then(|text| text.split_whitespace().next()?.parse().ok());
+    // Without /proc, time awake is the nearest there is.
+    seconds.and_then(|s| Duration::try_from_secs_f64(s).ok()).unwrap_or_else(|| BEGUN.elapsed())
+}
 
 #[derive(Clone, Debug)]
 pub enum Clock {

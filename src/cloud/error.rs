@@ -7,6 +7,9 @@ use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::display::DisplayErrorContext;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
+use crate::cloud::http::FENCE;
+use crate::cloud::permit::UNLEASED;
+
 /// What a caller can do about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Class {
@@ -32,6 +35,8 @@ pub enum Class {
     /// A bounded wait ran out.
     TimedOut,
     Interrupted,
+    /// Not sent: whoever wanted it may no longer be the stack's one writer.
+    Unleased,
     /// Something outside the EU, or another stack's.
     Refused,
     Bug,
@@ -114,9 +119,13 @@ impl CloudError {
                 "sign in (`aws sso login`, AWS_PROFILE, or keys in the environment), or add `--local` for the embedded AWS"
             }
             Class::Denied => "ask for the permission that is named, or use other credentials (AWS_PROFILE)",
-            Class::Throttled | Class::NotYet | Class::InUse | Class::Unknown | Class::TimedOut | Class::Interrupted => {
-                "run the same command again: it continues where this one ended"
-            }
+            Class::Throttled
+            | Class::NotYet
+            | Class::InUse
+            | Class::Unknown
+            | Class::TimedOut
+            | Class::Interrupted
+            | Class::Unleased => "run the same command again: it continues where this one ended",
             _ => return None,
         };
         Some(hint.into())
@@ -137,13 +146,21 @@ impl CloudError {
                 (class, Some(code).filter(|c| !c.is_empty()), message)
             }
             SdkError::ConstructionFailure(_) => (class_of_refusal(error), None, chain(error)),
-            SdkError::DispatchFailure(failure)
-                if failure.is_user() || chain(error).contains(crate::cloud::http::FENCE) =>
-            {
-                (class_of_refusal(error), None, chain(error))
-            }
+            SdkError::DispatchFailure(failure) if failure.is_user() => (class_of_refusal(error), None, chain(error)),
             _ if causes(error).iter().any(|cause| cause.contains("loading credentials")) => {
                 (Class::Denied, None, format!("no credentials: {}", chain(error)))
+            }
+            SdkError::DispatchFailure(_) => {
+                let causes = causes(error);
+                let said = |word: &str| causes.iter().find(|cause| cause.contains(word)).cloned();
+                if let Some(fence) = said(FENCE) {
+                    (Class::Refused, None, fence)
+                } else if let Some(unleased) = said(UNLEASED) {
+                    (Class::Unleased, None, unleased)
+                } else {
+                    // "dispatch failure" says nothing that the next cause does not say better.
+                    (Class::Unknown, None, shortened(causes.into_iter().skip(1).collect()))
+                }
             }
             _ => (Class::Unknown, None, format!("no answer: {}", chain(error))),
         };
@@ -164,7 +181,7 @@ fn of_status(status: u16) -> &'static str {
 }
 
 fn class_of_refusal<E: std::error::Error + 'static>(error: &SdkError<E, HttpResponse>) -> Class {
-    if chain(error).contains(crate::cloud::http::FENCE) { Class::Refused } else { Class::Invalid }
+    if chain(error).contains(FENCE) { Class::Refused } else { Class::Invalid }
 }
 
 /// What each cause says, outermost first.
@@ -181,8 +198,13 @@ fn causes(error: &(dyn std::error::Error + 'static)) -> Vec<String> {
 
 /// The chain of causes, shortened to what a person reads.
 fn chain(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut words = causes(error);
-    let last = words.pop().unwrap_or_else(|| DisplayErrorContext(error).to_string());
+    let words = causes(error);
+    if words.is_empty() { DisplayErrorContext(error).to_string() } else { shortened(words) }
+}
+
+/// The first cause and the last: what failed, and why.
+fn shortened(mut words: Vec<String>) -> String {
+    let last = words.pop().unwrap_or_default();
     match words.first() {
         Some(first) => format!("{first}: {last}"),
         None => last,

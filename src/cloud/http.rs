@@ -88,7 +88,28 @@ impl HttpConnector for FencedConnector {
             return HttpConnectorFuture::ready(Err(ConnectorError::user(refusal.into())));
         }
         self.contacts.record(host);
-        self.inner.call(request)
+        let (host, answer) = (host.to_owned(), self.inner.call(request));
+        HttpConnectorFuture::new(async move { answer.await.map_err(|error| named(host, error)) })
+    }
+}
+
+/// A connection that failed, by the name of the host it was to.
+#[derive(Debug, thiserror::Error)]
+#[error("no answer from {host}")]
+struct NoAnswer {
+    host: String,
+    source: ConnectorError,
+}
+
+/// The same error with its host; its sort, by which the SDK decides to retry, is kept.
+fn named(host: String, source: ConnectorError) -> ConnectorError {
+    let (timeout, io, user, other) = (source.is_timeout(), source.is_io(), source.is_user(), source.as_other());
+    let named = Box::new(NoAnswer { host, source });
+    match (timeout, io, user) {
+        (true, ..) => ConnectorError::timeout(named),
+        (_, true, _) => ConnectorError::io(named),
+        (_, _, true) => ConnectorError::user(named),
+        _ => ConnectorError::other(named, other),
     }
 }
 

@@ -7,18 +7,26 @@ pub mod existing;
 pub mod http;
 pub mod mark;
 pub mod objects;
+pub mod permit;
 pub mod steps;
 pub mod surroundings;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use aws_config::{AppName, BehaviorVersion, Region, retry::RetryConfig, timeout::TimeoutConfig};
 use tokio::sync::{OnceCell, watch};
 
 use crate::cloud::error::{CloudError, call};
 use crate::cloud::http::Contacts;
+use crate::cloud::permit::Permit;
 use crate::residency::EuRegion;
+
+/// No attempt at a call takes longer, but for large uploads.
+pub const ATTEMPT: Duration = Duration::from_secs(20);
+
+/// How long calls in flight may still take after a person asked to stop.
+const GRACE: Duration = Duration::from_millis(2500);
 
 /// Where the calls go.
 #[derive(Clone, Debug)]
@@ -49,6 +57,7 @@ pub struct Cloud {
     pub iam: aws_sdk_iam::Client,
     pub ec2: aws_sdk_ec2::Client,
     pub contacts: Contacts,
+    pub permit: Permit,
     sts: aws_sdk_sts::Client,
     account: Arc<OnceCell<String>>,
 }
@@ -56,10 +65,10 @@ pub struct Cloud {
 impl Cloud {
     /// Builds the clients; makes no call.
     pub async fn connect(region: EuRegion, endpoint: &Endpoint) -> Self {
-        let contacts = Contacts::default();
+        let (contacts, permit) = (Contacts::default(), Permit::default());
         let timeouts = TimeoutConfig::builder()
             .connect_timeout(Duration::from_secs(5))
-            .operation_attempt_timeout(Duration::from_secs(30))
+            .operation_attempt_timeout(ATTEMPT)
             .operation_timeout(Duration::from_mins(2))
             .build();
         // Standard, not adaptive: adaptive mode starves all calls after one throttle.
@@ -80,15 +89,19 @@ impl Cloud {
             loader = loader.credentials_provider(credentials);
         }
         let config = loader.load().await;
-        let s3 = aws_sdk_s3::config::Builder::from(&config).force_path_style(endpoint.url().is_some()).build();
+        let s3 = aws_sdk_s3::config::Builder::from(&config).force_path_style(endpoint.url().is_some());
+        let emr = aws_sdk_emr::config::Builder::from(&config);
+        let iam = aws_sdk_iam::config::Builder::from(&config);
+        let ec2 = aws_sdk_ec2::config::Builder::from(&config);
         Self {
             region,
-            s3: aws_sdk_s3::Client::from_conf(s3),
-            emr: aws_sdk_emr::Client::new(&config),
-            iam: aws_sdk_iam::Client::new(&config),
-            ec2: aws_sdk_ec2::Client::new(&config),
+            s3: aws_sdk_s3::Client::from_conf(s3.interceptor(permit.clone()).build()),
+            emr: aws_sdk_emr::Client::from_conf(emr.interceptor(permit.clone()).build()),
+            iam: aws_sdk_iam::Client::from_conf(iam.interceptor(permit.clone()).build()),
+            ec2: aws_sdk_ec2::Client::from_conf(ec2.interceptor(permit.clone()).build()),
             sts: aws_sdk_sts::Client::new(&config),
             contacts,
+            permit,
             account: Arc::default(),
         }
     }
@@ -103,25 +116,52 @@ impl Cloud {
     }
 }
 
-/// Whether a person asked to stop.
+/// Asks to stop.
 #[derive(Clone, Debug)]
-pub struct Cancel(watch::Receiver<bool>);
+pub struct Stop(watch::Sender<Option<Instant>>);
+
+impl Stop {
+    /// Asks; whoever asked before has asked already.
+    pub fn ask(&self) {
+        self.0.send_if_modified(|asked| asked.is_none() && asked.replace(Instant::now()).is_none());
+    }
+}
+
+/// Whether one was asked to stop: by a person, or because the lease is another's.
+#[derive(Clone, Debug)]
+pub struct Cancel(watch::Receiver<Option<Instant>>);
 
 impl Cancel {
     /// One end to ask with, one to be asked.
-    pub fn pair() -> (watch::Sender<bool>, Self) {
-        let (ask, asked) = watch::channel(false);
-        (ask, Self(asked))
+    pub fn pair() -> (Stop, Self) {
+        let (ask, asked) = watch::channel(None);
+        (Stop(ask), Self(asked))
     }
 
     pub fn requested(&self) -> bool {
-        *self.0.borrow()
+        self.0.borrow().is_some()
     }
 
     /// Returns when it is asked for; never if nobody can ask any more.
     pub async fn wait(&self) {
-        if self.0.clone().wait_for(|asked| *asked).await.is_err() {
+        if self.0.clone().wait_for(Option::is_some).await.is_err() {
             std::future::pending::<()>().await;
+        }
+    }
+
+    /// Returns when it was asked for, and calls in flight have had their time to end.
+    pub async fn overdue(&self) {
+        self.wait().await;
+        let asked = self.0.borrow().unwrap_or_else(Instant::now);
+        tokio::time::sleep_until((asked + GRACE).into()).await;
+    }
+
+    /// Carries something out, unless one was asked to stop and it does not end soon after.
+    pub async fn in_time<T, E: From<CloudError>>(&self, work: impl Future<Output = Result<T, E>>) -> Result<T, E> {
+        tokio::select! {
+            biased;
+            done = work => done,
+            () = self.overdue() => Err(CloudError::interrupted().into()),
         }
     }
 }

@@ -20,13 +20,13 @@ use serde_json::{Value, json};
 use crate::cloud::error::{Class, CloudError, call};
 use crate::cloud::mark::Mark;
 use crate::residency::EuRegion;
-use crate::resource::{Address, Change, Cx, Field, Id, Kind, Need, Resource};
+use crate::resource::{Address, Change, Cx, Field, Id, Kind, Need, OnDown, Resource};
 use crate::resources::{HOME, home, patiently};
 
 const NAME: &str = "bucket";
 
 pub const KIND: Kind =
-    Kind { name: NAME, stays_on_down: true, list: |cx: &Cx| -> BoxFuture<'_, _> { Box::pin(read::list(cx)) } };
+    Kind { name: NAME, on_down: OnDown::Stays, list: |cx: &Cx| -> BoxFuture<'_, _> { Box::pin(read::list(cx)) } };
 
 /// S3 takes its time after a delete of the same name.
 const CATCH_UP: Duration = Duration::from_mins(2);
@@ -147,7 +147,7 @@ impl Resource for Bucket {
     }
 
     async fn delete(&self, cx: &Cx, _id: &Id) -> Result<(), CloudError> {
-        empty::delete(cx, &self.address(), &self.name, self.region).await
+        empty::delete(cx, self).await
     }
 
     async fn holds(&self, cx: &Cx) -> Result<Option<String>, CloudError> {

@@ -17,13 +17,13 @@ use serde_json::{Value, json};
 pub use birth::{Action, Birth, Configuration, NodeGroup, Volume};
 
 use crate::cloud::error::{CloudError, call};
-use crate::resource::{Address, Change, Cx, Field, Id, Kind, Known, Need, Phase, Ref, Resource};
-use crate::resources::home;
+use crate::resource::{Address, Change, Cx, Field, Id, Kind, Known, Need, OnDown, Phase, Ref, Resource};
+use crate::resources::{home, once};
 
 const NAME: &str = "cluster";
 
 pub const KIND: Kind =
-    Kind { name: NAME, stays_on_down: false, list: |cx: &Cx| -> BoxFuture<'_, _> { Box::pin(read::list(cx)) } };
+    Kind { name: NAME, on_down: OnDown::GoesAtOnce, list: |cx: &Cx| -> BoxFuture<'_, _> { Box::pin(read::list(cx)) } };
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct Cluster {
@@ -119,6 +119,12 @@ pub struct Life {
     /// The bucket of its logs, into which it writes until its very end.
     pub log_bucket: Option<Ref>,
     pub facts: Value,
+}
+
+/// Waits until every cluster that an interrupted `up` may have asked for can be listed.
+pub async fn surfaced(cx: &Cx) -> Result<(), CloudError> {
+    let name = format!("{}-", cx.stack);
+    once::surfaced(cx, NAME, async |nonce, asked| read::by_nonce(cx, &name, nonce, asked).await).await
 }
 
 impl Cluster {

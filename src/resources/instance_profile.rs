@@ -9,13 +9,13 @@ use aws_sdk_iam::types::Tag;
 use futures::future::BoxFuture;
 
 use crate::cloud::error::{Class, CloudError, Outcome, call};
-use crate::resource::{Address, Change, Cx, Field, Id, Kind, Known, Live, Need, Ref, Resource};
+use crate::resource::{Address, Change, Cx, Field, Id, Kind, Known, Live, Need, OnDown, Ref, Resource};
 use crate::resources::{patiently, role_path};
 
 const NAME: &str = "instance_profile";
 
 pub const KIND: Kind =
-    Kind { name: NAME, stays_on_down: true, list: |cx: &Cx| -> BoxFuture<'_, _> { Box::pin(list(cx)) } };
+    Kind { name: NAME, on_down: OnDown::Stays, list: |cx: &Cx| -> BoxFuture<'_, _> { Box::pin(list(cx)) } };
 
 const CATCH_UP: Duration = Duration::from_mins(2);
 

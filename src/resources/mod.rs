@@ -14,7 +14,7 @@ use std::time::Duration;
 use futures::future::join_all;
 
 use crate::cloud::error::{Class, CloudError};
-use crate::resource::{Address, Cx, Kind, Known, Live};
+use crate::resource::{Address, Cx, Kind, Known, Live, OnDown};
 
 /// Every kind there is, in the order a person expects to read them.
 pub const KINDS: &[Kind] =
@@ -22,6 +22,9 @@ pub const KINDS: &[Kind] =
 
 /// The key of the bucket that every stack has for its own things: lease, intents, our files.
 pub const HOME: &str = "home";
+
+/// The lease in home: who is at work.
+pub const LEASE: &str = "fruitsinfra/lease.json";
 
 /// Made first and deleted last, whatever else a stack holds.
 pub fn home() -> Address {
@@ -55,9 +58,9 @@ pub fn role_path(stack: &str) -> String {
     format!("/fruitsinfra/{stack}/")
 }
 
-/// Whether `down` leaves resources of this kind.
-pub fn stays_on_down(kind: &str) -> bool {
-    KINDS.iter().any(|k| k.name == kind && k.stays_on_down)
+/// What `down` does with resources of this kind.
+pub fn on_down(kind: &str) -> OnDown {
+    KINDS.iter().find(|k| k.name == kind).map_or(OnDown::Stays, |k| k.on_down)
 }
 
 /// Repeats a call while AWS catches up with itself or something still holds on: bounded, visible, and

@@ -12,14 +12,14 @@ use futures::future::BoxFuture;
 use crate::cloud::error::CloudError;
 use crate::cloud::mark::sha256_hex;
 use crate::cloud::objects::{If, Listed};
-use crate::resource::{Address, Change, Cx, Field, Id, Kind, Live, Need, Resource};
+use crate::resource::{Address, Change, Cx, Field, Id, Kind, Live, Need, OnDown, Resource};
 use crate::resources::{HOME, home};
 use crate::text::bytes;
 
 const NAME: &str = "object";
 
 pub const KIND: Kind =
-    Kind { name: NAME, stays_on_down: true, list: |cx: &Cx| -> BoxFuture<'_, _> { Box::pin(list(cx)) } };
+    Kind { name: NAME, on_down: OnDown::Stays, list: |cx: &Cx| -> BoxFuture<'_, _> { Box::pin(list(cx)) } };
 
 /// Where in home our files are.
 pub const PREFIX: &str = "fruitsinfra/objects/";

@@ -14,6 +14,8 @@ use crate::cloud::error::{Class, CloudError};
 use crate::cloud::objects::If;
 use crate::resource::{Address, Cx, Id};
 
+const INTENTS: &str = "fruitsinfra/intents/";
+
 /// EMR lists what was asked for within seconds; this long we look before we believe that it is not there.
 const LOOK: Duration = Duration::from_mins(2);
 
@@ -45,22 +47,34 @@ pub trait Once: Send + Sync {
     async fn ask(&self, cx: &Cx, nonce: &str) -> Result<Id, CloudError>;
 }
 
-/// Makes it, or takes over what an interrupted call made.
-pub async fn once(cx: &Cx, thing: &dyn Once) -> Result<Id, CloudError> {
-    let home = format!("{}-{HOME}-{}", cx.stack, cx.cloud.account().await?);
-    let key = format!("fruitsinfra/intents/{}.json", thing.intent());
-    let id = settle(cx, thing, &home, &key).await?;
-    cx.cloud.delete_object(&home, &key, If::Always).await?;
-    Ok(id)
+/// What was made, and the intent that it was made with.
+#[derive(Debug)]
+pub struct Asked {
+    pub id: Id,
+    /// An interrupted call had made it already.
+    pub before: bool,
+    home: String,
+    key: String,
+    etag: String,
 }
 
-async fn settle(cx: &Cx, thing: &dyn Once, home: &str, key: &str) -> Result<Id, CloudError> {
-    if let Some((body, _)) = cx.cloud.get_object(home, key).await?
-        && let Ok(intent) = serde_json::from_slice::<Intent>(&body)
-        && let Some(id) = search(cx, thing, &intent).await?
-    {
-        return Ok(id);
+impl Asked {
+    /// Forgets the intent: what was made is known for good. Another's intent since then is left alone.
+    pub async fn forget(self, cx: &Cx) -> Result<(), CloudError> {
+        match cx.cloud.delete_object(&self.home, &self.key, If::Same(&self.etag)).await {
+            Err(error) if error.class == Class::Precondition => Ok(()),
+            other => other,
+        }
     }
+}
+
+/// Makes it, or takes over what an interrupted call made. Its intent stays until it is forgotten: a listing
+/// may lag behind.
+pub async fn once(cx: &Cx, thing: &dyn Once) -> Result<Asked, CloudError> {
+    if let Some(asked) = left(cx, thing).await? {
+        return Ok(asked);
+    }
+    let (home, key) = place(cx, thing).await?;
     let begun = cx.clock.now();
     let mut tries = 0;
     loop {
@@ -70,9 +84,10 @@ async fn settle(cx: &Cx, thing: &dyn Once, home: &str, key: &str) -> Result<Id, 
         }
         let intent = Intent { nonce: format!("{:016x}", fastrand::u64(..)), at: cx.clock.now() };
         let body = serde_json::to_vec(&intent).map_err(|e| CloudError::bug(e.to_string()))?;
-        cx.cloud.put_object(home, key, body, If::Always, &BTreeMap::new()).await?;
+        let etag = cx.cloud.put_object(&home, &key, body, If::Always, &BTreeMap::new()).await?;
+        let asked = |id| Asked { id, before: false, home: home.clone(), key: key.clone(), etag: etag.clone() };
         let error = match thing.ask(cx, &intent.nonce).await {
-            Ok(id) => return Ok(id),
+            Ok(id) => return Ok(asked(id)),
             Err(error) => error,
         };
         match error.class {
@@ -84,7 +99,7 @@ async fn settle(cx: &Cx, thing: &dyn Once, home: &str, key: &str) -> Result<Id, 
             Class::Unknown | Class::Throttled => {
                 cx.say(&thing.about(), format!("{}; looking whether it was done", error.message));
                 if let Some(id) = search(cx, thing, &intent).await? {
-                    return Ok(id);
+                    return Ok(asked(id));
                 }
                 tries += 1;
                 if tries == TRIES {
@@ -92,11 +107,48 @@ async fn settle(cx: &Cx, thing: &dyn Once, home: &str, key: &str) -> Result<Id, 
                 }
             }
             _ => {
-                cx.cloud.delete_object(home, key, If::Always).await?;
+                cx.cloud.delete_object(&home, &key, If::Always).await?;
                 return Err(error);
             }
         }
     }
+}
+
+/// What an interrupted call made, if one did.
+pub async fn left(cx: &Cx, thing: &dyn Once) -> Result<Option<Asked>, CloudError> {
+    let (home, key) = place(cx, thing).await?;
+    let Some((body, etag)) = cx.cloud.get_object(&home, &key).await? else { return Ok(None) };
+    // One that cannot be read is nobody's: ours are put whole.
+    let Ok(intent) = serde_json::from_slice::<Intent>(&body) else { return Ok(None) };
+    let found = search(cx, thing, &intent).await?;
+    Ok(found.map(|id| Asked { id, before: true, home, key, etag }))
+}
+
+/// Waits until whatever the intents of this kind asked for could be seen, lest a removal overlooks it.
+pub(super) async fn surfaced(
+    cx: &Cx,
+    kind: &str,
+    look: impl AsyncFn(&str, Timestamp) -> Result<Option<Id>, CloudError>,
+) -> Result<(), CloudError> {
+    let home = home_name(cx).await?;
+    for listed in cx.cloud.list_objects(&home, &format!("{INTENTS}{kind}-")).await?.unwrap_or_default() {
+        let Some((body, _)) = cx.cloud.get_object(&home, &listed.key).await? else { continue };
+        let Ok(intent) = serde_json::from_slice::<Intent>(&body) else { continue };
+        while cx.clock.since(intent.at) < LOOK && look(&intent.nonce, intent.at).await?.is_none() {
+            cx.say(&super::home(), "waiting for what an interrupted call may have asked for");
+            wait(cx, Duration::from_secs(5)).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn home_name(cx: &Cx) -> Result<String, CloudError> {
+    Ok(format!("{}-{HOME}-{}", cx.stack, cx.cloud.account().await?))
+}
+
+/// Home, and the intent's key in it.
+async fn place(cx: &Cx, thing: &dyn Once) -> Result<(String, String), CloudError> {
+    Ok((home_name(cx).await?, format!("{INTENTS}{}.json", thing.intent())))
 }
 
 /// Looks for what an intent asked for until it would have to be listed.

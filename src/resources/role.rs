@@ -11,13 +11,13 @@ use serde_json::{Value, json};
 
 use crate::cloud::error::{Class, CloudError, Outcome, call};
 use crate::cloud::mark::{Mark, own_tags};
-use crate::resource::{Address, Change, Cx, Field, Id, Kind, Live, Resource};
+use crate::resource::{Address, Change, Cx, Field, Id, Kind, Live, OnDown, Resource};
 use crate::resources::{patiently, role_path};
 
 const NAME: &str = "role";
 
 pub const KIND: Kind =
-    Kind { name: NAME, stays_on_down: true, list: |cx: &Cx| -> BoxFuture<'_, _> { Box::pin(list(cx)) } };
+    Kind { name: NAME, on_down: OnDown::Stays, list: |cx: &Cx| -> BoxFuture<'_, _> { Box::pin(list(cx)) } };
 
 /// The name of the one inline policy.
 const POLICY: &str = "fruitsinfra";

@@ -15,13 +15,13 @@ use serde_json::json;
 
 use crate::cloud::error::{Class, CloudError, Outcome, call};
 use crate::cloud::mark::{Mark, own_tags};
-use crate::resource::{Address, Change, Cx, Field, Id, Kind, Live, Resource};
+use crate::resource::{Address, Change, Cx, Field, Id, Kind, Live, OnDown, Resource};
 use crate::resources::patiently;
 
 const NAME: &str = "security_group";
 
 pub const KIND: Kind =
-    Kind { name: NAME, stays_on_down: false, list: |cx: &Cx| -> BoxFuture<'_, _> { Box::pin(list(cx)) } };
+    Kind { name: NAME, on_down: OnDown::Goes, list: |cx: &Cx| -> BoxFuture<'_, _> { Box::pin(list(cx)) } };
 
 /// Network interfaces of ended nodes hold on to their groups for a while.
 const LET_GO: Duration = Duration::from_mins(10);

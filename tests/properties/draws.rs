@@ -135,6 +135,45 @@ pub(crate) fn faults() -> impl Strategy<Value = Vec<Option<Fault>>> {
     prop::collection::vec(prop::option::weighted(0.25, fault), 1..40)
 }
 
+/// What befalls a whole run.
+#[derive(Clone, Debug)]
+pub(crate) enum Trouble {
+    Faults(Vec<Option<Fault>>),
+    /// A person stops it at this turn.
+    Stop(usize),
+    /// Its process is killed at this turn.
+    Kill(usize),
+}
+
+pub(crate) fn trouble() -> impl Strategy<Value = Trouble> {
+    prop_oneof![
+        1 => faults().prop_map(Trouble::Faults),
+        1 => (0usize..120).prop_map(Trouble::Stop),
+        2 => (0usize..120).prop_map(Trouble::Kill),
+    ]
+}
+
+/// A stack that changes a few times: what is there at first, and what is desired one after the other.
+pub(crate) fn stacks() -> impl Strategy<Value = Vec<Draw>> {
+    prop::collection::vec(orderly(), 1..4).prop_map(|mut draws| {
+        // As above: what one only comes after does not change with the stack.
+        for slot in 0..SLOTS.len() {
+            let specs = draws.iter_mut().flat_map(|draw| {
+                let old = match &mut draw.old[slot] {
+                    Before::Otherwise(old) => old.as_mut(),
+                    Before::Same => None,
+                };
+                draw.new[slot].as_mut().into_iter().chain(old)
+            });
+            let mut after = None;
+            for spec in specs {
+                spec.after = *after.get_or_insert(spec.after);
+            }
+        }
+        draws
+    })
+}
+
 #[derive(Clone, Copy)]
 enum Need {
     Binds,

@@ -7,13 +7,14 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use async_trait::async_trait;
+use fruitsinfra::cloud::Stop;
 use fruitsinfra::cloud::error::{Class, CloudError};
 use fruitsinfra::cloud::mark::Mark;
 use fruitsinfra::event::Event;
 use fruitsinfra::plan::{Action, Plan};
 use fruitsinfra::resource::{Address, Change, Cx, Field, Id, Known, Live, Need, Phase, Ref, Resource};
 use fruitsinfra::resources::resolve;
-use tokio::sync::{mpsc::UnboundedSender, watch};
+use tokio::sync::mpsc::UnboundedSender;
 
 pub(crate) const STACK: &str = "demo";
 pub(crate) const OWNER: &str = "data@fruits.example";
@@ -86,7 +87,7 @@ impl Thing {
 /// A person who stops everything at a turn.
 pub(crate) struct Interruption {
     pub(crate) at: usize,
-    pub(crate) ask: watch::Sender<bool>,
+    pub(crate) ask: Stop,
     /// Is told of it, so that what comes later can be told from what came before.
     pub(crate) events: UnboundedSender<Event>,
 }
@@ -99,6 +100,8 @@ pub(crate) struct World {
     /// What befalls the n-th call.
     faults: Vec<Option<Fault>>,
     pub(crate) interruption: Option<Interruption>,
+    /// The turn at which the process dies: what was done stays, and nothing else is.
+    pub(crate) death: Option<usize>,
     /// What AWS would not have refused, and is wrong all the same.
     pub(crate) breaches: Vec<String>,
     /// Who has to let go, by its end or by an update, of what is at an address before that is removed.
@@ -222,11 +225,21 @@ impl World {
         Ok(true)
     }
 
+    /// Whether the process that makes the calls is dead.
+    pub(crate) fn killed(&self) -> bool {
+        self.death.is_some_and(|at| self.turns >= at)
+    }
+
+    /// Turns are counted from here.
+    pub(crate) fn begin(&mut self) {
+        self.turns = 0;
+    }
+
     /// One call passes one turn.
     fn turn(&mut self) {
         self.turns += 1;
         if let Some(Interruption { ask, events, .. }) = self.interruption.take_if(|i| self.turns >= i.at) {
-            ask.send_replace(true);
+            ask.ask();
             events.send(Event::Note { message: "stop".into() }).expect("somebody listens");
         }
     }
@@ -273,14 +286,25 @@ impl Fake {
         });
         for _ in 0..turns {
             tokio::task::yield_now().await;
-            self.in_world(World::turn);
+            self.turn().await;
+        }
+    }
+
+    /// Passes a turn; the dead never return from it.
+    async fn turn(&self) {
+        let killed = self.in_world(|world| {
+            world.turn();
+            world.killed()
+        });
+        if killed {
+            std::future::pending::<()>().await;
         }
     }
 
     /// The way to AWS, and what befalls this call.
     async fn call(&self) -> Result<Option<Fault>, CloudError> {
+        self.turn().await;
         let fault = self.in_world(|world| {
-            world.turn();
             world.calls += 1;
             world.faults.get(world.calls - 1).copied().flatten()
         });

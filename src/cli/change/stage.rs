@@ -3,15 +3,16 @@
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use crate::cli::session::Session;
-use crate::cli::{DONE, Ended, FAILED, Failure, INTERRUPTED};
+use crate::cli::{DONE, Ended, FAILED, Failure, HELD, INTERRUPTED};
 use crate::engine::Outcome;
 use crate::event::{Event, Summary};
+use crate::lease;
 use crate::plan::Action;
 use crate::policy::Approved;
 use crate::resource::Progress;
 use crate::text;
 use crate::ui::events::Renderer;
-use crate::ui::{GREEN, YELLOW};
+use crate::ui::{CYAN, GREEN, RED, Ui, YELLOW};
 
 /// Shows what happens while it happens, and the end.
 pub(super) struct Stage {
@@ -27,56 +28,89 @@ impl Stage {
         Self { events, shown: tokio::spawn(show(renderer, heard, progress)), begun: session.cx.clock.now() }
     }
 
-    /// Says how it ended; `left` is what should be gone and is not.
-    pub(super) async fn end(
-        self,
-        session: &Session,
-        outcome: &Outcome,
-        approved: &Approved,
-        left: Option<Vec<String>>,
-    ) -> Ended {
+    /// Says how it ended.
+    pub(super) async fn end(self, session: &Session, outcome: &Outcome, approved: &Approved, report: Report) -> Ended {
+        let Report { left, ended } = report;
         let ok = outcome.complete() && left.as_ref().is_none_or(Vec::is_empty);
         let took = session.cx.clock.since(self.begun);
-        let again = (!ok).then(|| "run the same command again: it continues where this one ended".to_owned());
+        let mut failed = outcome.failed.clone();
+        failed.extend(ended.as_ref().map(ToString::to_string));
+        let hint = (!ok).then(|| hint(session, outcome.interrupted));
         let summary = Summary {
             ok,
             done: Some(approved.plan().counts()),
-            failed: outcome.failed.clone(),
+            failed,
             left: left.clone(),
+            unknown: outcome.unknown.clone(),
+            there: if outcome.interrupted { session.cx.there() } else { vec![] },
             interrupted: outcome.interrupted,
             seconds: took.as_secs_f64(),
             contacts: session.contacts(),
-            hint: again.clone(),
+            hint: hint.clone(),
         };
         drop(self.events);
         let mut renderer = self.shown.await.map_err(|e| Failure::failed(e.to_string()))?;
-        renderer.show(&Event::Summary(summary));
+        renderer.show(&Event::Summary(summary.clone()));
         let ui = session.ui;
-        if let Some(left) = left {
-            match left.as_slice() {
-                [] => ui.text(format!(
-                    "{GREEN}Nothing is left{GREEN:#} that costs by the hour{}.",
-                    if stays(approved) { "" } else { ", and nothing else bears this stack's mark" }
-                )),
-                left => ui.text(format!("{YELLOW}Still there{YELLOW:#}: {}", left.join(", "))),
-            }
+        match left.as_deref() {
+            None => {}
+            Some([]) => ui.text(format!(
+                "{GREEN}Nothing is left{GREEN:#} that costs by the hour{}.",
+                if stays(approved) { "" } else { ", and nothing else bears this stack's mark" }
+            )),
+            Some(left) => ui.text(format!("{YELLOW}Still there{YELLOW:#}: {}", left.join(", "))),
         }
         if ok && !approved.plan().is_empty() {
             ui.text(format!("{GREEN}Done{GREEN:#} in {}.", text::lasting(took)));
         }
+        if outcome.interrupted {
+            tell_what_is_there(ui, outcome, &summary);
+        }
         if ui.verbose && !ui.json() {
             ui.say(format!("hosts called: {}", session.contacts().join(", ")));
         }
-        if let Some(again) = again {
-            ui.say(again);
+        if let Some(ended) = &ended {
+            ui.say(format!("{RED}error{RED:#}: {ended}"));
         }
-        Ok(if ok {
-            DONE
-        } else if outcome.interrupted {
-            INTERRUPTED
-        } else {
-            FAILED
+        if let Some(hint) = hint {
+            ui.say(format!("{CYAN}help{CYAN:#}: {hint}"));
+        }
+        Ok(match ended {
+            Some(lease::Ended::Asked(_) | lease::Ended::Lost(Some(_))) => HELD,
+            _ if ok => DONE,
+            None if outcome.interrupted => INTERRUPTED,
+            _ => FAILED,
         })
+    }
+}
+
+/// What is known at the end beside the walk's own outcome.
+#[derive(Debug, Default)]
+pub(super) struct Report {
+    /// What is still there, where the aim was that nothing is.
+    pub(super) left: Option<Vec<String>>,
+    /// Why the lease ended before the work did.
+    pub(super) ended: Option<lease::Ended>,
+}
+
+/// What to type next.
+fn hint(session: &Session, interrupted: bool) -> String {
+    let again = "run the same command again: it continues where this one ended";
+    let costs = session.cx.there().iter().any(|thing| thing.starts_with("cluster/"));
+    if interrupted && costs {
+        format!("{again}; `{}` ends what costs by the hour", session.command("down"))
+    } else {
+        again.into()
+    }
+}
+
+fn tell_what_is_there(ui: Ui, outcome: &Outcome, summary: &Summary) {
+    ui.text(format!("{YELLOW}Interrupted{YELLOW:#}: {} of {} done.", outcome.done, outcome.of));
+    if !outcome.unknown.is_empty() {
+        ui.text(format!("No answer yet, so perhaps done: {}.", outcome.unknown.join(", ")));
+    }
+    if !summary.there.is_empty() {
+        ui.text(format!("There now: {}.", summary.there.join(", ")));
     }
 }
 

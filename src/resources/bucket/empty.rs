@@ -5,10 +5,12 @@ use std::time::Duration;
 use aws_sdk_s3::types::{Delete, ObjectIdentifier};
 use serde_json::json;
 
+use super::Bucket;
 use crate::cloud::error::{Class, CloudError, Outcome, call};
+use crate::cloud::objects::If;
 use crate::residency::EuRegion;
-use crate::resource::{Address, Cx};
-use crate::resources::wait;
+use crate::resource::{Cx, Resource};
+use crate::resources::{HOME, LEASE, wait};
 use crate::text::{bytes, counted};
 
 /// Late writers (EMR's logs) may refill it a few times; more than that is somebody at work.
@@ -18,6 +20,7 @@ const ROUNDS: usize = 10;
 struct Version {
     key: String,
     id: Option<String>,
+    etag: Option<String>,
     size: u64,
 }
 
@@ -36,11 +39,13 @@ async fn page(cx: &Cx, name: &str, from: Option<(String, Option<String>)>) -> Re
     let versions = answer.versions.unwrap_or_default().into_iter().map(|v| Version {
         key: v.key.unwrap_or_default(),
         id: v.version_id,
+        etag: v.e_tag,
         size: v.size.unwrap_or_default().try_into().unwrap_or_default(),
     });
     let markers = answer.delete_markers.unwrap_or_default().into_iter().map(|m| Version {
         key: m.key.unwrap_or_default(),
         id: m.version_id,
+        etag: None,
         size: 0,
     });
     let next = answer
@@ -64,24 +69,24 @@ pub(super) async fn holds(cx: &Cx, name: &str) -> Result<Option<String>, CloudEr
     Ok((objects > 0).then(|| format!("{}, {}", counted(objects, "object"), bytes(size))))
 }
 
-/// Empties and deletes; a bucket that is gone is fine.
-pub(super) async fn delete(cx: &Cx, address: &Address, name: &str, region: EuRegion) -> Result<(), CloudError> {
-    let owner = cx.cloud.account().await?;
-    let mut closed = false;
+/// Empties and deletes; a bucket that is gone is fine. Of home the lease goes last, and only once: another's
+/// lease means that somebody has begun to work there.
+pub(super) async fn delete(cx: &Cx, bucket: &Bucket) -> Result<(), CloudError> {
+    let (address, name, owner) = (bucket.address(), &bucket.name, cx.cloud.account().await?);
+    let mut closing = Closing { home: bucket.key == HOME, closed: false, lease_gone: false };
     let mut last = None;
     for round in 0..ROUNDS {
         if round > 0 {
             wait(cx, Duration::from_secs(5)).await?;
         }
-        let emptied = empty(cx, address, name, &mut closed, region).await?;
-        if !emptied {
+        if !closing.empty(cx, bucket).await? {
             return Ok(());
         }
         let delete = cx.cloud.s3.delete_bucket().bucket(name).expected_bucket_owner(owner).send();
         match call("s3 DeleteBucket", delete).await.or_absent() {
             Ok(_) => return Ok(()),
             Err(error) if matches!(error.class, Class::InUse | Class::NotYet) => {
-                cx.say(address, format!("waiting: {}", error.message));
+                cx.say(&address, format!("waiting: {}", error.message));
                 last = Some(error);
             }
             Err(error) => return Err(error),
@@ -90,33 +95,55 @@ pub(super) async fn delete(cx: &Cx, address: &Address, name: &str, region: EuReg
     Err(last.unwrap_or_else(|| CloudError::timed_out(format!("{name} was refilled as fast as it was emptied"))))
 }
 
-/// Deletes everything in it; false if there is no such bucket.
-async fn empty(
-    cx: &Cx,
-    address: &Address,
-    name: &str,
-    closed: &mut bool,
-    region: EuRegion,
-) -> Result<bool, CloudError> {
-    let mut gone = 0;
-    loop {
-        let Some(page) = page(cx, name, None).await? else { return Ok(false) };
-        if page.versions.is_empty() {
-            break;
+/// How far the end of a bucket is.
+struct Closing {
+    home: bool,
+    /// Nobody can write into it any more. Home stays open: the lease is kept there.
+    closed: bool,
+    lease_gone: bool,
+}
+
+impl Closing {
+    /// Deletes everything in it; false if there is no such bucket.
+    async fn empty(&mut self, cx: &Cx, bucket: &Bucket) -> Result<bool, CloudError> {
+        let (name, mut gone) = (&bucket.name, 0);
+        loop {
+            let Some(page) = page(cx, name, None).await? else { return Ok(false) };
+            let is_lease = |version: &Version| self.home && version.key == LEASE;
+            let (lease, versions): (Vec<_>, Vec<_>) = page.versions.into_iter().partition(is_lease);
+            if versions.is_empty() {
+                self.end_lease(cx, name, lease).await?;
+                break;
+            }
+            if !self.closed && !self.home {
+                close(cx, name, bucket.region).await?;
+                self.closed = true;
+            }
+            gone += versions.len();
+            erase(cx, name, versions).await?;
+            cx.say(&bucket.address(), format!("emptied of {}", counted(gone, "object")));
+            if cx.cancel.requested() {
+                return Err(CloudError::interrupted());
+            }
         }
-        if !*closed {
-            close(cx, name, region).await?;
-            *closed = true;
-        }
-        gone += page.versions.len();
-        erase(cx, name, page.versions).await?;
-        cx.say(address, format!("emptied of {}", counted(gone, "object")));
-        if cx.cancel.requested() {
-            return Err(CloudError::interrupted());
-        }
+        abort_uploads(cx, name).await?;
+        Ok(true)
     }
-    abort_uploads(cx, name).await?;
-    Ok(true)
+
+    /// Deletes the lease that stands, which is our own; one that comes after it is not.
+    async fn end_lease(&mut self, cx: &Cx, name: &str, found: Vec<Version>) -> Result<(), CloudError> {
+        let Some(lease) = found.into_iter().next() else { return Ok(()) };
+        if self.lease_gone {
+            return Err(CloudError::new(
+                Class::InUse,
+                format!("somebody has begun to work on this stack: {name} stays"),
+            ));
+        }
+        let etag = lease.etag.unwrap_or_default();
+        cx.cloud.delete_object(name, LEASE, If::Same(&etag)).await?;
+        self.lease_gone = true;
+        Ok(())
+    }
 }
 
 /// Refuses further writes, so that log writers do not refill what is being emptied.

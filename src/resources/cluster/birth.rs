@@ -80,13 +80,18 @@ pub struct Action {
 pub(super) async fn start(cluster: &Cluster, cx: &Cx) -> Result<Id, CloudError> {
     let address = cluster.address();
     for attempt in 1.. {
-        let id = once(cx, cluster).await?;
+        let asked = once(cx, cluster).await?;
+        let id = asked.id.clone();
         cx.learn(address.clone(), id.clone());
         cx.say(&address, format!("{id} asked for"));
         match life::settle(cx, &address, &id).await {
-            Ok(()) => return Ok(id),
+            Ok(()) => {
+                asked.forget(cx).await?;
+                return Ok(id);
+            }
             // A role so fresh that EMR started and then could not use it: nothing is left of that cluster.
             Err(Failure::FreshRole(why)) if attempt < TRIES => {
+                asked.forget(cx).await?;
                 cx.say(&address, format!("{why}; asking again"));
                 wait(cx, Duration::from_secs(15)).await?;
             }

@@ -54,10 +54,11 @@ pub(super) async fn list(cx: &Cx) -> Result<Vec<Live>, CloudError> {
     Ok(vec![])
 }
 
-/// The cluster born with this nonce, unless it has ended.
+/// The cluster born with this nonce, unless it has ended or is about to.
 pub(super) async fn by_nonce(cx: &Cx, name: &str, nonce: &str, asked: Timestamp) -> Result<Option<Id>, CloudError> {
     let since = asked.saturating_sub(1.minute()).ok();
-    for summary in summaries(cx, &ACTIVE, since, name).await? {
+    let usable: Vec<_> = ACTIVE.into_iter().filter(|state| *state != ClusterState::Terminating).collect();
+    for summary in summaries(cx, &usable, since, name).await? {
         let id = Id(summary.id.unwrap_or_default());
         let cluster = life::describe(cx, &id).await?;
         if tags(&cluster).get(NONCE).is_some_and(|found| found == nonce) {
