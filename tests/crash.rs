@@ -12,13 +12,16 @@ mod races;
 mod seeds;
 mod trial;
 
+use std::process::Command;
 use std::time::{Duration, Instant};
 
+use fruitsinfra::python;
 use serde_json::json;
 
 use self::flow::Flow;
 use self::trial::{Stage, Trial, Verdict};
-use crate::support::Aws;
+use crate::support::control::until;
+use crate::support::{Aws, repository};
 
 /// Another one each time would find more, and tell less: the soak draws its own.
 const SEED: u64 = 20_261_125;
@@ -69,6 +72,39 @@ fn a_recovery_that_is_killed_too_is_completed_by_running_it_again() {
         let twice = |flow, draw: &mut fastrand::Rng| stage.twice(flow, draw);
         Flow::ALL.into_iter().flat_map(|flow| [twice(flow, draw), twice(flow, draw)]).collect()
     });
+}
+
+#[test]
+fn a_job_on_spark_killed_twice_is_one_step_and_its_results_are_whole() {
+    const STACK: &str = "stacks/minimal.yaml";
+    let mut aws = Aws::start();
+    aws.weights = "untrained";
+    let spark = aws.wait(python::install("spark", &python::cache(), |_| {})).expect("Spark");
+    let made = Command::new(&spark.python)
+        .arg(repository().join("scripts/sample_images.py"))
+        .arg(aws.folder().join("samples"))
+        .args(["--classes", "2", "--per-class", "4"])
+        .status();
+    assert!(made.is_ok_and(|made| made.success()));
+    aws.edit(STACK, "\nbootstrap:", "\nuploads: [{from: ../samples/Training, to: data/images/}]\n\nbootstrap:");
+    aws.up(STACK).expect(0);
+
+    let run = ["run", STACK, "features", "--weights", "untrained"];
+    let asked = json!({"operation": "AddJobFlowSteps", "kind": "hang", "when": "after"});
+    let at_work = json!({"operation": "DescribeStep", "kind": "hang", "when": "replied", "nth": 3});
+    for point in [asked, at_work] {
+        aws.fault(&point);
+        let mut child = aws.spawn(&run);
+        assert!(until(Duration::from_mins(2), || aws.hanging() > 0), "{point}");
+        child.kill().expect("killed");
+        child.wait().expect("gone");
+        aws.heal();
+    }
+    aws.run(&run).expect(0);
+    let cluster = aws.status(STACK)["cluster"]["id"].as_str().expect("a cluster").to_owned();
+    assert_eq!(aws.oracle("eu-west-1").steps(&cluster), ["COMPLETED"]);
+    let results = aws.run(&["results", STACK, "features", "--output", "json"]).expect(0).json();
+    assert_eq!((&results["rows"], &results["failed_rows"]), (&json!(8), &json!([])), "{results}");
 }
 
 fn at_every_operation(flows: &[Flow]) {

@@ -97,6 +97,11 @@ impl<'a> Life<'a> {
         self.stand = flow.to();
     }
 
+    /// The killed command had told how the step ended: what is run again is another step.
+    pub(super) fn step_was_told(&mut self) {
+        self.steps += 1;
+    }
+
     fn write(&self) {
         let Self { name, changed, newer, .. } = self;
         let pick = |old: &'static str, new: &'static str| if *changed { new } else { old };

@@ -183,7 +183,12 @@ impl<'a> Stage<'a> {
         let mut kills = 0;
         for point in std::iter::once(&trial.first).chain(&trial.second) {
             match self.run_to(&command, point, trial.lag) {
-                Met::Point => kills += 1,
+                Met::Point => {
+                    kills += 1;
+                    if trial.flow == Flow::Run && self.last_words().contains("completed s-") {
+                        self.life.step_was_told();
+                    }
+                }
                 // Nothing is left to be killed again.
                 Met::End(Some(0)) => break,
                 Met::End(code) => {
