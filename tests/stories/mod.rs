@@ -4,6 +4,7 @@
 mod changes;
 mod crash;
 mod ended;
+mod ending;
 mod foreign;
 mod job;
 mod journey;
