@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from conftest import policy, trust, until
+from conftest import Account, policy, trust, until, with_emr
 
 
 @pytest.fixture
@@ -348,3 +348,14 @@ def test_a_cluster_without_instances_has_no_log_writer(emr, world):
     cluster = emr.run()
     emr.server.advance(1000)
     assert keys(emr, cluster) == []
+
+
+def test_a_log_writer_of_one_account_disturbs_no_other(emr, world, slowly):
+    other = with_emr(Account(emr.server, f"9{emr.account.number[1:]}"))
+    cluster = emr.waiting()
+    world(refill={"seconds": 100_000})
+    emr.client.terminate_job_flows(JobFlowIds=[cluster])
+    emr.server.local("POST", "clock", {"rate": 5000})  # something is due whenever anybody calls
+    for _ in range(10):
+        own = other.run()
+        assert other.describe(own)["ClusterArn"].split(":")[4] == other.account.number
