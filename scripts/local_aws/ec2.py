@@ -26,7 +26,9 @@ class Handler:
 
 
 def delete_security_group(params: dict, emr):
-    """AWS's DependencyViolation, where other groups' rules, an instance, a network interface, an endpoint or a live cluster need the group; else ministack decides."""
+    """AWS's DependencyViolation, where another group's rules, an instance, a network interface, an endpoint or a live cluster need
+    the group; else ministack decides.
+    """
     from ministack.core.responses import get_account_id, get_region
     from ministack.services import ec2
 
@@ -38,11 +40,13 @@ def delete_security_group(params: dict, emr):
         for pair in rule.get("UserIdGroupPairs", [])
     )
     worn = [
-        *(group for one in ec2._instances.values() if one["State"]["Name"] != "terminated" for group in one.get("SecurityGroups", [])),
+        *(group for one in ec2._instances.values() if one["State"]["Name"] != "terminated"
+          for group in one.get("SecurityGroups", [])),
         *(group for one in ec2._network_interfaces.values() for group in one["Groups"]),
         *(group for one in ec2._vpc_endpoints.values() for group in endpoints.groups(one)),
     ]
-    if referring or any(group["GroupId"] == group_id for group in worn) or emr.using(Scope(get_account_id(), get_region()), group_id):
+    worn_here = any(group["GroupId"] == group_id for group in worn)
+    if referring or worn_here or emr.using(Scope(get_account_id(), get_region()), group_id):
         return refuse("DependencyViolation", f"resource {group_id} has a dependent object")
     return None
 

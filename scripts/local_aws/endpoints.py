@@ -42,7 +42,8 @@ def made(params: dict, now: float) -> dict:
     record = ec2._vpc_endpoints[fresh]
     asked = listed(params, "SecurityGroupId")
     if record["VpcEndpointType"] == "Interface" and not asked:
-        asked = [g["GroupId"] for g in ec2._security_groups.values() if (g["VpcId"], g["GroupName"]) == (record["VpcId"], "default")]
+        default = (record["VpcId"], "default")
+        asked = [g["GroupId"] for g in ec2._security_groups.values() if (g["VpcId"], g["GroupName"]) == default]
     record |= {"GroupIds": asked, "CreationTimestamp": iso(now)}
     return record
 

@@ -1,4 +1,5 @@
-"""How AWS is when no call fails: late, and with clusters that meet their fate. Settings of the control path `world`, in simulated seconds; by default none is set.
+"""How AWS is when no call fails: late, and with clusters that meet their fate. Settings of the control path `world`, in simulated
+seconds; by default none is set.
 
 POST sets what it names and leaves the rest, GET shows all, DELETE resets. What can be set:
 
