@@ -1,4 +1,6 @@
-"""The server's own paths under /_local/: health, call log, clock, faults, world, shutdown. They are never logged as calls to AWS."""
+"""The server's own paths under /_local/: health, calls (the log), clock, faults (rules: `faults`), world (settings: `world`),
+shutdown. They are never logged as calls to AWS.
+"""
 
 import json
 from urllib.parse import parse_qsl

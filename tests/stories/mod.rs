@@ -3,6 +3,7 @@
 
 mod changes;
 mod ended;
+mod ending;
 mod foreign;
 mod job;
 mod journey;

@@ -30,7 +30,7 @@ fn a_living_writer_is_respected_and_a_dead_one_replaced() {
     aws.forget_calls();
     let up = aws.up(STACK).expect(4);
     insta::assert_snapshot!(up.err, @"
-    error: the stack is being changed: colleague@fruits.example runs `up fruits-demo` on their-machine (process [pid]) since [time]
+    error: the stack is being changed: colleague@fruits.example runs `up fruits-demo` on [host] (process [pid]) since [time]
     help: wait for it with `--wait 5m`
     ");
     assert_eq!(aws.mutations(), ["s3 PutObject"], "the lease is asked for, and nothing else");
@@ -41,7 +41,7 @@ fn a_living_writer_is_respected_and_a_dead_one_replaced() {
     holder.pid = process.id();
     leave(&oracle, &holder);
     let up = aws.up(STACK).expect(0);
-    insta::assert_snapshot!(up.err.lines().next().unwrap_or_default(), @"taking over: colleague@fruits.example runs `up fruits-demo` on their-machine (process [pid]) since [time], and that process is dead");
+    insta::assert_snapshot!(up.err.lines().next().unwrap_or_default(), @"taking over: colleague@fruits.example runs `up fruits-demo` on [host] (process [pid]) since [time], and that process is dead");
     aws.plan(STACK).expect(0);
 }
 
