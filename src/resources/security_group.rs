@@ -150,13 +150,14 @@ impl SecurityGroup {
     /// The id of the group that has this name already, if it is this one.
     async fn claim(&self, cx: &Cx) -> Result<String, CloudError> {
         // A name is taken at once, and listed a moment later: not listed is not another's.
-        let found = patiently(cx, &self.address(), LISTED, || async {
+        let address = self.address();
+        let found = patiently(cx, &address, LISTED, || async {
             let found = find(cx, "group-name", &self.name).await?;
             let here = found.into_iter().find(|group| group.vpc_id.as_deref() == Some(&self.vpc));
             here.ok_or_else(|| CloudError::new(Class::NotYet, format!("{} exists and is not listed yet", self.name)))
         });
         let found = found.await?;
-        let same = mark(&found, &cx.stack).is_some_and(|mark| mark.address == self.address().to_string());
+        let same = mark(&found, &cx.stack).is_some_and(|mark| mark.address == address.to_string());
         found.group_id.filter(|_| same).ok_or_else(|| {
             CloudError::taken(format!("security group {} already exists and is not this stack's", self.name))
         })

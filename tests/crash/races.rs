@@ -173,7 +173,10 @@ fn writers_at_once(calls: &[Call], stack: &str) -> Vec<String> {
         held.iter().any(holds)
     };
     let free = |call: &&Call| {
-        call.path == lease || call.path == stop || call.path.trim_end_matches('/') == home || call.operation == "TerminateJobFlows"
+        call.path == lease
+            || call.path == stop
+            || call.path.trim_end_matches('/') == home
+            || call.operation == "TerminateJobFlows"
     };
     let writes = calls.iter().filter(|call| call.mutating && call.caller == "test" && call.environment.is_some());
     let unheld = writes.filter(|call| !free(call) && !alone(call));

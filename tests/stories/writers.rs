@@ -104,7 +104,8 @@ fn queue(aws: &Aws) {
     leave(&oracle, &Holder::me("colleague@fruits.example", "up fruits-demo", jiff::Timestamp::UNIX_EPOCH));
     aws.forget_calls();
     let up = aws.spawn(&["up", STACK, "--yes", "--weights", aws.weights, "--wait", "2m"]);
-    let asked = || aws.calls().iter().filter(|call| call.operation == "PutObject" && call.path.ends_with(LEASE)).count();
+    let asked =
+        || aws.calls().iter().filter(|call| call.operation == "PutObject" && call.path.ends_with(LEASE)).count();
     assert!(until(Duration::from_mins(1), || asked() > 1), "it asks again");
     let gone = oracle.s3.delete_object().bucket(HOME).key(LEASE).send();
     aws.wait(gone).expect("given back");
