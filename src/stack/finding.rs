@@ -17,7 +17,7 @@ pub enum Severity {
 }
 
 /// One finding. Codes: `FI1xx` form, `FI2xx` residency, `FI3xx` EMR, `FI4xx` access, `FI5xx` storage,
-/// `FI6xx` scripts and packages.
+/// `FI6xx` scripts and packages, `FI7xx` secrets and files.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Finding {
     pub code: &'static str,
@@ -32,6 +32,20 @@ pub struct Finding {
     pub span: Range<usize>,
     pub message: String,
     pub hint: Option<String>,
+}
+
+impl Finding {
+    /// An error at a place of a text.
+    pub(crate) fn error(
+        code: &'static str,
+        file: &str,
+        text: &str,
+        span: Range<usize>,
+        message: String,
+        hint: &str,
+    ) -> Self {
+        Problem::new(code, span, message).hint(hint).found_in(file, &Lines::of(text))
+    }
 }
 
 /// A finding that does not know its file yet.

@@ -14,6 +14,7 @@ mod quantity;
 mod read;
 mod release;
 mod schema;
+mod secrets;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -27,7 +28,7 @@ pub use cluster::{Access, Cidr, Cluster, Configuration, Group, Market, RootVolum
 pub use finding::{Finding, Severity};
 pub use forms::{Expire, Place};
 pub use job::{Bootstrap, BootstrapWork, FeatureJob, Job, JobWork, Model, OnFailure, PackagesFrom, Pca, Weights};
-pub use load::{Broken, Loaded, Source, load, load_text};
+pub use load::{Broken, Loaded, Source, load, load_script, load_text};
 pub use quantity::{Money, Period};
 pub use release::Release;
 pub use schema::schema;
