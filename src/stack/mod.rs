@@ -147,6 +147,20 @@ pub struct Upload {
     pub from: PathBuf,
     /// A bucket's key and a prefix in it, as in `data/images/`.
     pub to: Place,
+    /// What becomes of symbolic links below `from`.
+    #[serde(default)]
+    pub links: Links,
+}
+
+/// What becomes of symbolic links in an uploaded folder. What `from` itself says may be anywhere.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Links {
+    /// They may lead within the folder; one that leads out of it stops the upload.
+    #[default]
+    Within,
+    /// They are followed wherever they lead.
+    Follow,
 }
 
 /// Who the cluster acts as.
