@@ -9,7 +9,10 @@ use include_dir::{Dir, include_dir};
 use minijinja::{Environment, UndefinedBehavior};
 use serde_json::{Value, json};
 
-use crate::stack::{Bootstrap, BootstrapWork, Broken, FeatureJob, Finding, Job, JobWork, Loaded, Stack, load_script};
+use crate::stack::{
+    Bootstrap, BootstrapWork, Broken, FeatureJob, Finding, Job, JobWork, Loaded, Stack, is_tensorflow, load_script,
+    normal_package,
+};
 
 static TEMPLATES: Dir = include_dir!("$CARGO_MANIFEST_DIR/templates");
 
@@ -93,7 +96,7 @@ pub fn installed<'a>(
     stack: &'a Stack,
     packages: &'a BTreeMap<String, String>,
 ) -> impl Iterator<Item = (&'a String, &'a String)> {
-    packages.iter().filter(|(name, _)| !(stack.tensorflow_application() && is_tensorflow(name)))
+    packages.iter().filter(|(name, _)| !(stack.tensorflow_application() && is_tensorflow(&normal_package(name))))
 }
 
 /// The text of a job's script.
@@ -120,10 +123,6 @@ fn job_values(key: &str, job: &FeatureJob) -> Value {
         "partitions": partitions,
         "batch": batch,
     })
-}
-
-fn is_tensorflow(package: &str) -> bool {
-    ["tensorflow", "tensorflow-cpu", "tensorflow_cpu"].contains(&package)
 }
 
 /// The file of a template that lies beside the stack, links followed; none where there is none.
