@@ -132,10 +132,10 @@ fn beside(folder: &Path, name: &str) -> Result<Option<PathBuf>, ScriptError> {
     if !plain || !Path::new(name).components().all(|part| matches!(part, Component::Normal(_))) {
         return Err(outside());
     }
-    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
     let templates = folder.join("templates");
     let path = templates.join(name);
     let Ok(target) = path.canonicalize() else { return Ok(None) };
+    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
     let within = [folder, &templates].into_iter().filter_map(|root| root.canonicalize().ok());
     if within.into_iter().any(|root| target.starts_with(root)) { Ok(Some(path)) } else { Err(outside()) }
 }

@@ -80,10 +80,25 @@ impl Problem {
             line,
             column,
             span: start..end,
-            message: self.message,
-            hint: self.hint,
+            message: shortened(self.message),
+            hint: self.hint.map(shortened),
         }
     }
+}
+
+/// Longer messages hold a whole value, which nobody reads.
+const LONGEST_MESSAGE: usize = 400;
+
+/// A message with its middle left out where it is too long.
+fn shortened(message: String) -> String {
+    let length = message.chars().count();
+    if length <= LONGEST_MESSAGE {
+        return message;
+    }
+    let half = LONGEST_MESSAGE / 2;
+    let (start, end): (String, String) =
+        (message.chars().take(half).collect(), message.chars().skip(length - half).collect());
+    format!("{start} ... {end}")
 }
 
 /// Where the lines of a text begin, counted once for all findings.
@@ -106,9 +121,17 @@ impl<'a> Lines<'a> {
     }
 }
 
+/// Names longer than this are near to nothing.
+const LONGEST_NAME: usize = 100;
+
 /// The name that was probably meant, if one is near enough to be worth saying.
 pub(super) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let most = (name.chars().count() / 3).clamp(1, 3);
+    let length = name.chars().count();
+    // Nothing known is as long, and the distance to it takes the product of both lengths.
+    if length > LONGEST_NAME {
+        return None;
+    }
+    let most = (length / 3).clamp(1, 3);
     known
         .into_iter()
         .map(|candidate| (strsim::damerau_levenshtein(&name.to_lowercase(), &candidate.to_lowercase()), candidate))

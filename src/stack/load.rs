@@ -18,6 +18,9 @@ const LONGEST_STACK: u64 = 1 << 20;
 /// No script or template is longer: EMR and Spark would take it, but nobody wrote it.
 const LONGEST_SCRIPT: u64 = 8 << 20;
 
+/// More findings than these are not told.
+const MOST_FINDINGS: usize = 100;
+
 /// A file that findings are about: a stack, or what it names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Source {
@@ -72,7 +75,12 @@ pub fn load_script(path: &Path) -> Result<String, Broken> {
         let problem = Problem { code: "FI702", ..problem };
         Broken { sources: vec![], findings: vec![problem.found_in(&file, &Lines::of(""))] }
     })?;
-    match exposed(&file, &text, Language::of(&file)) {
+    check_script(&file, text)
+}
+
+/// Gives a script's or a template's text back, unless there is a secret in it.
+pub fn check_script(file: &str, text: String) -> Result<String, Broken> {
+    match exposed(file, &text, Language::of(file)) {
         Some(broken) => Err(broken),
         None => Ok(text),
     }
@@ -107,6 +115,9 @@ pub fn load_text(file: &str, text: String, folder: &Path) -> Result<Loaded, Brok
     let lines = Lines::of(&source.text);
     let mut findings: Vec<Finding> =
         problems.into_iter().map(|problem| problem.found_in(&source.file, &lines)).collect();
+    // Errors stay where there are too many to tell.
+    findings.sort_by_key(|finding| (std::cmp::Reverse(finding.severity), finding.span.start, finding.code));
+    findings.truncate(MOST_FINDINGS);
     findings.sort_by_key(|finding| (finding.span.start, finding.code));
     let sound = findings.iter().all(|finding| finding.severity != Severity::Error);
     match stack.filter(|_| sound) {

@@ -29,7 +29,7 @@ pub use finding::{Finding, Severity};
 pub use forms::{Expire, Place};
 pub use job::{Bootstrap, BootstrapWork, FeatureJob, Job, JobWork, Model, OnFailure, PackagesFrom, Pca, Weights};
 pub(crate) use job::{is_tensorflow, normal_package};
-pub use load::{Broken, Loaded, Source, load, load_script, load_text};
+pub use load::{Broken, Loaded, Source, check_script, load, load_script, load_text};
 pub use quantity::{Money, Period};
 pub use release::Release;
 pub use schema::schema;

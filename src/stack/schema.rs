@@ -75,7 +75,7 @@ mod tests {
                 Value::Null => found.push(path.to_owned()),
                 Value::String(text) if text == "null" => found.push(path.to_owned()),
                 Value::Object(fields) => {
-                    fields.iter().for_each(|(key, value)| nulls(value, &format!("{path}/{key}"), found))
+                    fields.iter().for_each(|(key, value)| nulls(value, &format!("{path}/{key}"), found));
                 }
                 Value::Array(items) => items.iter().for_each(|item| nulls(item, path, found)),
                 _ => {}
