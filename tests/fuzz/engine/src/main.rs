@@ -1,9 +1,9 @@
-//! libFuzzer over one target of ../../targets.rs, which `FUZZ_TARGET` names. It adds nothing to what the suite
+//! libFuzzer over one target of ../../targets/mod.rs, which `FUZZ_TARGET` names. It adds nothing to what the suite
 //! replays but the search.
 
 #![no_main]
 
-#[path = "../../targets.rs"]
+#[path = "../../targets/mod.rs"]
 mod targets;
 
 use std::sync::LazyLock;

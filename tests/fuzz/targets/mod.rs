@@ -2,7 +2,6 @@
 //! must be true of its answer. The suite replays them, the engine in `engine/` searches with them. None may reach
 //! beyond loopback.
 
-#[path = "answers.rs"]
 mod answers;
 
 use std::path::Path;
