@@ -2,6 +2,8 @@
 
 mod architecture;
 mod cases;
+mod fuzz;
+mod hostile;
 mod properties;
 mod stories;
 mod support;
