@@ -3,6 +3,9 @@
 mod architecture;
 mod cases;
 mod crash;
+mod fuzz;
+mod hostile;
+mod mutants;
 mod properties;
 mod stories;
 mod support;

@@ -1,13 +1,13 @@
 //! Two writers, nobody at the terminal, and Ctrl-C: a stack has one writer at a time, does nothing unasked, and
 //! ends in order when it is told to.
 
-use std::process::{Child, Command};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use fruitsinfra::lease::Holder;
 use serde_json::json;
 
-use crate::support::control::until;
+use crate::support::control::{Call, until};
 use crate::support::oracle::Oracle;
 use crate::support::{Aws, Ran, ended};
 
@@ -76,6 +76,24 @@ fn a_writer_elsewhere_shows_by_its_heartbeat_that_it_lives_and_is_waited_out_whe
 #[test]
 fn who_is_told_to_wait_begins_when_the_other_is_done() {
     queue(&Aws::start());
+}
+
+#[test]
+fn who_waited_looks_again_before_it_acts() {
+    let aws = Aws::with(&["--rate", "120"]);
+    aws.fault(&json!({"operation": "RunJobFlow", "kind": "hang"}));
+    let mut first = aws.spawn(&["up", STACK, "--yes", "--weights", aws.weights]);
+    assert!(until(Duration::from_mins(1), || aws.hanging() > 0));
+    let mut second = aws.command(&["up", STACK, "--yes", "--weights", aws.weights, "--wait", "3m"]);
+    second.env("AWS_EXECUTION_ENV", "second").stdout(Stdio::piped()).stderr(Stdio::piped());
+    let second = second.spawn().expect("the binary starts");
+    let asks = |call: &Call| call.environment.as_deref() == Some("second") && call.path.ends_with(LEASE);
+    assert!(until(Duration::from_mins(1), || aws.calls().iter().any(asks)), "it has planned, and waits");
+    aws.heal();
+    assert!(first.wait().is_ok_and(|ended| ended.success()));
+    let second = ended(second.wait_with_output().expect("its end")).expect(0);
+    assert!(second.err.contains("the world changed meanwhile"), "{}", second.err);
+    assert_eq!(aws.oracle(REGION).clusters("fruits-demo-").len(), 1);
 }
 
 #[test]
