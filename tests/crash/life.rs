@@ -72,7 +72,8 @@ pub(super) struct Life<'a> {
 impl<'a> Life<'a> {
     pub(super) fn new(aws: &'a Aws, oracle: &'a Oracle<'a>, name: String) -> Self {
         let stand = Stand::Nothing;
-        let life = Self { aws, oracle, name, stand, changed: false, newer: false, files: 3, births: 0, steps: 0, perhaps: 0 };
+        let life =
+            Self { aws, oracle, name, stand, changed: false, newer: false, files: 3, births: 0, steps: 0, perhaps: 0 };
         life.write();
         life
     }
