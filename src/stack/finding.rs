@@ -89,8 +89,13 @@ impl Problem {
 /// Longer messages hold a whole value, which nobody reads.
 const LONGEST_MESSAGE: usize = 400;
 
-/// A message with its middle left out where it is too long.
+/// A message with its middle left out where it is too long. A terminal would obey the control characters of a value.
 fn shortened(message: String) -> String {
+    let message = if message.contains(char::is_control) {
+        message.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+    } else {
+        message
+    };
     let length = message.chars().count();
     if length <= LONGEST_MESSAGE {
         return message;
@@ -162,6 +167,15 @@ mod tests {
         assert_eq!(inside_a_character.column, 4);
         let beyond = Problem::new("FI100", 900..901, "x").found_in("f.yaml", &Lines::of(text));
         assert_eq!((beyond.line, beyond.column), (3, 1));
+    }
+
+    #[test]
+    fn messages_are_short_and_harmless() {
+        let told = |message: &str| Problem::new("FI100", 0..0, message).found_in("f.yaml", &Lines::of("")).message;
+        assert_eq!(told("`a\u{1b}[31m`"), "`a\u{fffd}[31m`");
+        let long = told(&format!("`{}é` is wrong", "é".repeat(5_000)));
+        assert!(long.chars().count() < 420 && long.starts_with("`éé") && long.ends_with("é` is wrong"), "{long}");
+        assert_eq!(nearest(&"regoin".repeat(1_000_000), ["region"]), None);
     }
 
     #[test]
