@@ -10,12 +10,12 @@ use std::thread;
 use fruitsinfra::cloud::clock::Clock;
 use fruitsinfra::cloud::{Cancel, Cloud, Endpoint};
 use fruitsinfra::job::{logs, results};
-use fruitsinfra::lease::{Holder, Lease};
+use fruitsinfra::lease::{Holder, Lease, Terms};
 use fruitsinfra::residency::EuRegion;
 use fruitsinfra::resource::Cx;
 use fruitsinfra::stack::{Links, Place, Upload};
 use fruitsinfra::{resources, sync};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 
 /// What is asked, and which statuses an answer may have. None of them is one the SDK would try again after.
 const ASKED: [&str; 5] = ["object", "listing", "emr", "iam", "ec2"];
@@ -122,11 +122,11 @@ pub(super) fn answers(data: &[u8]) {
                 let upload = Upload { from: upload.path().to_owned(), to, links: Links::Within };
                 let _ = sync::survey(cx, "home", "data", None, &upload).await;
                 let me = Holder::me("data@fruits.example", "fuzz", jiff::Timestamp::UNIX_EPOCH);
-                let (lost, _) = watch::channel(false);
-                let patience = std::time::Duration::ZERO;
+                let terms = Terms { patience: std::time::Duration::ZERO, heeds: false };
+                let (stop, cancel) = Cancel::pair();
                 if let Ok(lease) = tokio::time::timeout(
                     std::time::Duration::from_millis(200),
-                    Lease::take(&cx.cloud, "home", me, patience, lost, |_| ()),
+                    Lease::take(&cx.cloud, "home", me, terms, (stop, &cancel), |_| ()),
                 )
                 .await
                 .unwrap_or_else(|_| {
