@@ -59,6 +59,9 @@ pub fn check(loaded: &Loaded, folder: &Path) -> Broken {
     all
 }
 
+/// What rendering may take, in steps of the engine: far more than any of our templates, and under a second.
+const STEPS: u64 = 5_000_000;
+
 /// More components than this no target variance has needed; fitting them costs one factorisation.
 const COMPONENTS: u32 = 300;
 
@@ -151,6 +154,7 @@ fn render(folder: &Path, name: &str, values: &Value) -> Result<String, ScriptErr
     };
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    environment.set_fuel(Some(STEPS));
     let failed = |error: minijinja::Error| ScriptError::Render {
         name: name.into(),
         line: error.line().unwrap_or(1),
@@ -180,6 +184,15 @@ mod tests {
     fn write(path: &Path, text: &str) {
         std::fs::create_dir_all(path.parent().expect("has a folder")).expect("made");
         std::fs::write(path, text).expect("written");
+    }
+
+    #[test]
+    fn a_template_that_does_not_end_is_ended() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let loops = "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}";
+        write(&folder.path().join("templates/loops.j2"), loops);
+        let error = rendered(folder.path(), "loops.j2").expect_err("has no end").to_string();
+        assert!(error.contains("out of fuel"), "{error}");
     }
 
     #[test]

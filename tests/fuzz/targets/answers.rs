@@ -28,7 +28,6 @@ const MOST_ANSWERS: usize = 12;
 struct Wire {
     cx: Cx,
     runtime: tokio::runtime::Runtime,
-    upload: tempfolder::Folder,
 }
 
 static ANSWER: Mutex<(usize, usize, Vec<u8>)> = Mutex::new((0, 0, Vec::new()));
@@ -49,7 +48,7 @@ fn wire() -> Wire {
     let (_, cancel) = Cancel::pair();
     let (say, _) = mpsc::unbounded_channel();
     let cx = Cx::new(cloud, "fruits", "data@fruits.example", Clock::System, cancel, say);
-    Wire { cx, runtime, upload: tempfolder::Folder::with_a_file() }
+    Wire { cx, runtime }
 }
 
 /// Reads one request and answers it.
@@ -112,14 +111,18 @@ pub(super) fn answers(data: &[u8]) {
     let asked = usize::from(*asked) % ASKED.len();
     *ANSWER.lock().expect("no answer panics") = (asked, usize::from(*status) % STATUSES.len(), body.to_vec());
     ANSWERED.store(0, Ordering::Relaxed);
-    let Wire { cx, runtime, upload } = &*WIRE;
+    let Wire { cx, runtime } = &*WIRE;
     runtime.block_on(async {
         match ASKED[asked] {
             "object" => {
                 let _ = results::report(cx, "data", "out/").await;
                 let _ = logs::read(cx, "logs", "stderr.gz").await;
                 let to = Place::new("data", "images/");
-                let upload = Upload { from: upload.path().to_owned(), to, links: Links::Within };
+                let upload = Upload {
+                    from: concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml").into(),
+                    to,
+                    links: Links::Within,
+                };
                 let _ = sync::survey(cx, "home", "data", None, &upload).await;
                 let me = Holder::me("data@fruits.example", "fuzz", jiff::Timestamp::UNIX_EPOCH);
                 let terms = Terms { patience: std::time::Duration::ZERO, heeds: false };
@@ -145,24 +148,4 @@ pub(super) fn answers(data: &[u8]) {
             }
         }
     });
-}
-
-/// A folder for the run of the process: the engine knows no crate for it.
-mod tempfolder {
-    use std::path::{Path, PathBuf};
-
-    pub(super) struct Folder(PathBuf);
-
-    impl Folder {
-        pub(super) fn with_a_file() -> Self {
-            let path = std::env::temp_dir().join(format!("fruitsinfra-fuzz-{}", std::process::id()));
-            std::fs::create_dir_all(&path).expect("a folder");
-            std::fs::write(path.join("a.jpg"), "a").expect("a file");
-            Self(path)
-        }
-
-        pub(super) fn path(&self) -> &Path {
-            &self.0
-        }
-    }
 }
