@@ -131,7 +131,7 @@ fn suite(flows: &[Flow], trials: impl FnOnce(&Stage, &mut fastrand::Rng) -> Vec<
         wrong.extend((!verdict.well()).then(|| serde_json::to_string_pretty(verdict).expect("JSON")));
         true
     });
-    println!("{killed} killed of {planned}");
+    say(&format!("{killed} killed of {planned}"));
     assert!(wrong.is_empty(), "seed {SEED}, {} of {planned} went wrong:\n{}", wrong.len(), wrong.join("\n"));
     (killed, planned)
 }
@@ -176,10 +176,10 @@ fn soak(part: &str, trials: impl Fn(&Stage, &mut fastrand::Rng, usize) -> Vec<Tr
                 let mut draw = fastrand::Rng::with_seed(seed);
                 let mut stage = Stage::set(&aws, &oracle, &Flow::ALL);
                 let trials = trials(&stage, &mut draw, usize::try_from(turn).expect("few"));
-                println!("{}", json!({"part": part, "seed": seed, "points": trials.len()}));
+                say(&json!({"part": part, "seed": seed, "points": trials.len()}));
                 let mut wrong = 0;
                 stage.play(trials, &mut draw, |verdict| {
-                    println!("{}", line(part, verdict));
+                    say(&line(part, verdict));
                     wrong += usize::from(!verdict.well());
                     Instant::now() < deadline
                 });
@@ -197,6 +197,11 @@ fn line(part: &str, verdict: &Verdict) -> serde_json::Value {
         "doubles": verdict.doubles, "touched": verdict.touched.len(), "human_acts": usize::from(verdict.human_act),
         "not_converged": usize::from(!verdict.unfinished.is_empty()), "seconds": verdict.seconds,
         "wrong": (!verdict.well()).then_some(verdict)})
+}
+
+#[expect(clippy::print_stdout, reason = "scripts/soak reads it")]
+fn say(line: &dyn std::fmt::Display) {
+    println!("{line}");
 }
 
 /// A number that `scripts/soak` gives.

@@ -3,7 +3,6 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::Path;
 
 use crate::support::repository;
 
@@ -14,9 +13,9 @@ const AT_LEAST: usize = 10;
 fn every_planted_bug_still_applies_and_its_test_is_there() {
     let mut names = BTreeSet::new();
     for entry in fs::read_dir(repository().join("tests/mutants")).expect("a folder of patches") {
-        let path = entry.expect("an entry").path();
-        let name = path.file_name().and_then(|name| name.to_str()).expect("a name").to_owned();
-        let patch = fs::read_to_string(&path).expect("a patch");
+        let file = entry.expect("an entry").path();
+        let name = file.file_name().and_then(|name| name.to_str()).expect("a name").to_owned();
+        let patch = fs::read_to_string(&file).expect("a patch");
         let said = |word: &str| patch.lines().find_map(|line| line.strip_prefix(word)).map(str::to_owned);
         assert!(said("Bug: ").is_some(), "{name} says what it breaks");
         let test = said("Caught by: ").unwrap_or_else(|| panic!("{name} names the test that catches it"));
@@ -52,7 +51,7 @@ fn applies(name: &str, patch: &str) {
             changed |= !line.starts_with(' ');
             old.push_str(if line.starts_with('+') { "" } else { &line[1..] });
         }
-        let text = fs::read_to_string(Path::new(&repository()).join(&file)).expect("the file that it changes");
+        let text = fs::read_to_string(repository().join(&file)).expect("the file that it changes");
         assert_eq!(text.matches(&old).count(), 1, "{name} does not apply to {file} any more:\n{old}");
         assert!(changed, "{name} changes something");
         hunks += 1;

@@ -37,7 +37,7 @@ fn two_ups_and_a_down_at_once_are_one_writer_and_one_cluster_at_a_time() {
         workers.into_iter().flat_map(|worker| worker.join().expect("a worker ends")).collect()
     });
     for line in &lines {
-        println!("{line}");
+        super::say(line);
     }
     let wrong: Vec<&Value> = lines.iter().filter(|line| line["wrong"] != json!([])).collect();
     assert!(wrong.is_empty(), "{}", serde_json::to_string_pretty(&wrong).expect("JSON"));

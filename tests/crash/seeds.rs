@@ -37,11 +37,11 @@ fn throttled_and_unanswered_every_run_converges_or_is_resumed() {
         workers.into_iter().flat_map(|worker| worker.join().expect("a worker ends")).collect()
     });
     for one in &told {
-        println!("{}", one.line());
+        super::say(&one.line());
     }
     let resumed = told.iter().filter(|one| one.resumed > 0).count();
     let strikes: u64 = told.iter().map(|one| one.strikes).sum();
-    println!("{} seeds, {strikes} faults, {resumed} resumed", told.len());
+    super::say(&format!("{} seeds, {strikes} faults, {resumed} resumed", told.len()));
     let wrong: Vec<&Told> = told.iter().filter(|one| !one.wrong.is_empty()).collect();
     assert!(wrong.is_empty(), "{wrong:#?}");
     assert!(strikes > 10 * told.len() as u64, "only {strikes} calls failed");

@@ -141,7 +141,7 @@ impl<'a> Stage<'a> {
                 let tries = verdict.trial.tries + 1;
                 let nth = if tries + 1 == TRIES { 1 } else { verdict.trial.first.nth };
                 let first = Point { nth, ..verdict.trial.first.clone() };
-                trials.insert(0, Trial { tries, first, ..verdict.trial });
+                trials.insert(0, Trial { first, tries, ..verdict.trial });
                 continue;
             }
             if !heard(&verdict) {
