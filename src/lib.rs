@@ -26,6 +26,7 @@
 //! | [`plan`] | desired x existing -> steps | await, or know a kind |
 //! | [`price`] | a stack -> what it costs, from a dated table | guess |
 //! | [`policy`] | plan x limits -> approved or refused | await |
+//! | [`permissions`] | what a caller must be allowed, from one table of calls | grant what no call asks for |
 //! | [`lease`], [`event`] | one writer a stack; all that can happen | need an unlock; print |
 //! | [`engine`] | an approved plan -> a concurrent walk | decide, retry, print |
 //! | [`job`], [`sync`], [`local`] | steps followed, files sent, the embedded AWS | hold the lease while waiting |
@@ -47,6 +48,7 @@ pub mod event;
 pub mod job;
 pub mod lease;
 pub mod local;
+pub mod permissions;
 pub mod plan;
 pub mod policy;
 pub mod price;

@@ -6,7 +6,7 @@ All else passes through to ministack unchanged. It must never know one client fr
 
 from urllib.parse import parse_qs
 
-from . import endpoints
+from . import authorisation, endpoints
 from .emr import facts
 from .emr.model import Scope
 from .query import answer, filters, first, listed, meets, refuse
@@ -20,6 +20,9 @@ class Handler:
         await self._emr.settle()
         endpoints.settle(self._emr.clock.now())
         params = {**query, **parse_qs(body.decode("utf-8", "replace"))} if body else dict(query)
+        refused = authorisation.refusal("ec2", headers, query, authorisation.ec2_checks(authorisation.Params(params, b"")))
+        if refused:
+            return refused
         own = OPERATIONS.get(first(params, "Action"))
         answer = own(params, self._emr) if own else None
         return answer or await self._inner(method, path, headers, body, query)

@@ -1,4 +1,5 @@
-"""Mends to ministack's IAM: EMR's managed policies exist, and a policy that does not exist cannot be attached.
+"""Mends to ministack's IAM: EMR's managed policies exist, a policy that does not exist cannot be attached, dependent actions
+are asked for, and a simulation of a role's policies knows its path and the context that is given.
 
 The statements are those of AWS's managed policies as far as EMR uses them here, in short. It must never make a policy wider
 than AWS's own.
@@ -6,8 +7,9 @@ than AWS's own.
 
 import json
 from urllib.parse import parse_qs
+from xml.sax.saxutils import escape
 
-from . import envelopes
+from . import authorisation, envelopes
 
 TAG = "for-use-with-amazon-emr-managed-policies"
 BORN_TAGGED = {"StringEquals": {f"aws:RequestTag/{TAG}": "true"}}
@@ -79,4 +81,40 @@ class Handler:
             if not iam.policy_known(arn):
                 words = f"Policy {arn} does not exist or is not attachable."
                 return envelopes.for_ministack(envelopes.error("query", 404, "NoSuchEntity", words))
-        return await self._inner(method, path, headers, body, query)
+        if action == "SimulatePrincipalPolicy" and ":role/" in (form.get("PolicySourceArn") or [""])[0]:
+            return simulate_role(authorisation.Params(form, b""))
+        checks = authorisation.iam_checks(authorisation.Params(form, b""))
+        refused = authorisation.refusal("iam", headers, query, checks)
+        return refused or await self._inner(method, path, headers, body, query)
+
+
+def simulate_role(params: authorisation.Params):
+    """SimulatePrincipalPolicy of a role: each action on each resource, with the given condition keys."""
+    from ministack.core import iam_evaluator as evaluator
+    from ministack.core.responses import get_account_id
+
+    arn, account = params["PolicySourceArn"], get_account_id()
+    policies = evaluator._gather_role_policies(arn.rpartition("/")[2], account)
+    keys, number = {}, 1
+    while key := params[f"ContextEntries.member.{number}.ContextKeyName"]:
+        keys[key.lower()] = params[f"ContextEntries.member.{number}.ContextKeyValues.member.1"]
+        number += 1
+    results = ""
+    for action in params.numbered("ActionNames.member"):
+        for resource in params.numbered("ResourceArns.member") or ["*"]:
+            context = evaluator.EvalContext(
+                principal_arn=arn, principal_type="AssumedRole", principal_account=account, action=action, resource_arn=resource,
+                region=keys.get("aws:requestedregion", ""), service_context=keys,
+            )
+            decision = evaluator.evaluate(context, policies).decision
+            word = {"Allow": "allowed", "Deny": "explicitDeny"}.get(decision, "implicitDeny")
+            results += (
+                f"<member><EvalActionName>{escape(action)}</EvalActionName><EvalResourceName>{escape(resource)}</EvalResourceName>"
+                f"<EvalDecision>{word}</EvalDecision><MatchedStatements/><MissingContextValues/></member>"
+            )
+    text = (
+        '<SimulatePrincipalPolicyResponse xmlns="https://iam.amazonaws.com/doc/2010-05-08/"><SimulatePrincipalPolicyResult>'
+        f"<EvaluationResults>{results}</EvaluationResults><IsTruncated>false</IsTruncated></SimulatePrincipalPolicyResult>"
+        "<ResponseMetadata><RequestId>local</RequestId></ResponseMetadata></SimulatePrincipalPolicyResponse>"
+    )
+    return 200, {"Content-Type": "text/xml"}, text.encode()

@@ -1,9 +1,9 @@
-"""Mends to ministack's S3: bucket names are one world's, and x-amz-expected-bucket-owner is honoured, as on AWS.
+"""Mends to ministack's S3: bucket names are one world's, x-amz-expected-bucket-owner is honoured, dependent actions asked for.
 
 Another account's bucket is closed: policies across accounts are not modelled. All else passes through unchanged.
 """
 
-from . import envelopes
+from . import authorisation, envelopes
 
 EXPECTED = ("x-amz-expected-bucket-owner", "x-amz-source-expected-bucket-owner")
 TAKEN = (
@@ -27,7 +27,9 @@ class Handler:
             return refuse(403, "AccessDenied", "Access Denied")
         if any(headers.get(name, caller) != caller for name in EXPECTED):
             return refuse(403, "AccessDenied", "Access Denied")
-        return await self._inner(method, path, headers, body, query)
+        checks = authorisation.s3_checks(method, bucket, key, headers, query, body)
+        refused = authorisation.refusal("s3", headers, query, checks)
+        return refused or await self._inner(method, path, headers, body, query)
 
 
 def owner(bucket: str, caller: str) -> str:

@@ -4,14 +4,16 @@
 //! Sources: the statements of AmazonEMRServicePolicy_v2, whose conditions demand tags on subnets that are not
 //! ours, here narrowed to the chosen subnet; EMR's management guide on the EC2 instance profile.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 
 use crate::cloud::surroundings::Surroundings;
 use crate::residency::EuRegion;
 use crate::resource::Ref;
 
-use crate::resources::object;
-use crate::stack::{Bucket, Encryption, Grants, Place, Stack};
+use crate::resources::{HOME, object};
+use crate::stack::{Bucket, Cluster, Encryption, Grants, Market, OurBucket, Place, Stack};
 
 use super::{home_name, nodes_role};
 
@@ -105,23 +107,41 @@ pub fn service(stack: &Stack, around: &Surroundings) -> Value {
             "Condition": {"StringLike": {"iam:PassedToService": format!("{}*", around.region.service_principal("ec2"))}},
         }),
     ];
+    if stack.cluster.iter().flat_map(Cluster::groups).any(|(_, group)| group.market == Market::Spot) {
+        // An account's first Spot instance makes the role that EC2 needs for it.
+        let spot = around.region.service_principal("spot");
+        statements.push(json!({
+            "Sid": "BeTheFirstToUseSpot",
+            "Effect": "Allow",
+            "Action": "iam:CreateServiceLinkedRole",
+            "Resource": around.region.arn("iam", false, &around.account, &format!("role/aws-service-role/{spot}/AWSServiceRoleForEC2Spot")),
+            "Condition": {"StringEquals": {"iam:AWSServiceName": spot}},
+        }));
+    }
     statements.extend(log_access(stack, around));
     json!({"Version": "2012-10-17", "Statement": statements})
 }
 
 /// EMR itself writes some logs (of its provisioning) beside those of the nodes.
-fn log_access(stack: &Stack, around: &Surroundings) -> Option<Value> {
-    let place = stack.logs()?;
-    let bucket = stack.bucket_name(&place.bucket, &around.account)?;
-    Some(json!({
+fn log_access(stack: &Stack, around: &Surroundings) -> Vec<Value> {
+    let place = stack.logs();
+    let Some((place, bucket)) =
+        place.and_then(|place| stack.bucket_name(&place.bucket, &around.account).map(|bucket| (place, bucket)))
+    else {
+        return vec![];
+    };
+    let write = json!({
         "Sid": "WriteLogs",
         "Effect": "Allow",
         "Action": "s3:PutObject",
         "Resource": s3(around.region, &bucket, &format!("{}*", place.prefix)),
-    }))
+    });
+    let lock = use_of("LockLogs", &["kms:GenerateDataKey"], &keys(stack, |key| key == place.bucket), around.region);
+    [write].into_iter().chain(lock).collect()
 }
 
-fn s3(region: EuRegion, bucket: &str, key: &str) -> String {
+/// The ARN of a bucket, or of objects in it.
+pub(crate) fn s3(region: EuRegion, bucket: &str, key: &str) -> String {
     let resource = if key.is_empty() { bucket.to_owned() } else { format!("{bucket}/{key}") };
     region.arn("s3", false, "", &resource)
 }
@@ -176,10 +196,11 @@ pub fn nodes(stack: &Stack, grants: &Grants, around: &Surroundings) -> Value {
             "Resource": writable,
         }),
     ];
-    let keys = keys(stack);
-    if !keys.is_empty() {
-        statements.push(json!({"Sid": "UseKeys", "Effect": "Allow", "Action": ["kms:Decrypt", "kms:GenerateDataKey"], "Resource": keys}));
-    }
+    let in_any = |places: &BTreeSet<Place>, key: &str| places.iter().any(|place| place.bucket == key);
+    let read = keys(stack, |key| key == HOME || in_any(&grants.read, key) || in_any(&grants.write, key));
+    let written = keys(stack, |key| in_any(&grants.write, key));
+    statements.extend(use_of("UnlockWhatIsRead", &["kms:Decrypt"], &read, region));
+    statements.extend(use_of("LockWhatIsWritten", &["kms:GenerateDataKey"], &written, region));
     statements.push(json!({
         "Sid": "NothingOutsideTheEu",
         "Effect": "Deny",
@@ -191,7 +212,7 @@ pub fn nodes(stack: &Stack, grants: &Grants, around: &Surroundings) -> Value {
 }
 
 /// The EU regions of a partition.
-fn regions(region: EuRegion) -> Vec<&'static str> {
+pub(crate) fn regions(region: EuRegion) -> Vec<&'static str> {
     EuRegion::ALL.into_iter().filter(|r| r.partition() == region.partition()).map(EuRegion::as_str).collect()
 }
 
@@ -214,23 +235,33 @@ fn folders(region: EuRegion, bucket: &str, place: &Place) -> Vec<String> {
     bare.chain(markers(region, bucket, place)).collect()
 }
 
-/// The KMS keys behind the stack's buckets.
-fn keys(stack: &Stack) -> Vec<String> {
-    let mut keys: Vec<String> = stack
-        .buckets
-        .values()
-        .filter_map(|bucket| match bucket {
-            Bucket::Ours(ours) => match stack.encryption(ours) {
-                Encryption::Kms(arn) => Some(arn.to_owned()),
-                Encryption::S3 => None,
-            },
-            Bucket::Existing(_) => None,
+/// The KMS keys behind those of the stack's own buckets that are asked for by key; `home` is one of them. Which key
+/// is behind somebody else's bucket, the stack does not say.
+pub(crate) fn keys(stack: &Stack, asked: impl Fn(&str) -> bool) -> Vec<String> {
+    let home = OurBucket::default();
+    let ours = stack.buckets.iter().filter_map(|(key, bucket)| match bucket {
+        Bucket::Ours(ours) => Some((key.as_str(), ours)),
+        Bucket::Existing(_) => None,
+    });
+    let encrypted = ours.chain([(HOME, &home)]).filter(|(key, _)| asked(key));
+    let keys = encrypted.filter_map(|(_, bucket)| match stack.encryption(bucket) {
+        Encryption::Kms(arn) => Some(arn.to_owned()),
+        Encryption::S3 => None,
+    });
+    keys.collect::<BTreeSet<_>>().into_iter().collect()
+}
+
+/// The use of some keys, by way of S3 alone.
+fn use_of(sid: &str, actions: &[&str], keys: &[String], region: EuRegion) -> Option<Value> {
+    (!keys.is_empty()).then(|| {
+        json!({
+            "Sid": sid,
+            "Effect": "Allow",
+            "Action": actions,
+            "Resource": keys,
+            "Condition": {"StringEquals": {"kms:ViaService": format!("s3.{region}.{}", region.dns_suffix())}},
         })
-        .chain(stack.kms_key.clone())
-        .collect();
-    keys.sort();
-    keys.dedup();
-    keys
+    })
 }
 
 /// The name of home is the only thing these policies share with the buckets.
@@ -263,5 +294,59 @@ mod tests {
     fn the_fence_of_a_partition_names_its_own_regions() {
         assert_eq!(regions(EuRegion::EuscDeEast1), ["eusc-de-east-1"]);
         assert_eq!(regions(EuRegion::EuWest3).len(), 6);
+    }
+
+    fn policies(text: &str) -> [Vec<Value>; 2] {
+        let stack = crate::stack::load_text("s.yaml", text.into(), std::path::Path::new("")).expect("a stack").stack;
+        let around = Surroundings::offline(stack.region, Some("000000000000"), None);
+        let documents = [nodes(&stack, &stack.grants().expect("ours"), &around), service(&stack, &around)];
+        documents.map(|document| document["Statement"].as_array().expect("statements").clone())
+    }
+
+    fn named<'a>(statements: &'a [Value], sid: &str) -> Option<&'a Value> {
+        statements.iter().find(|statement| statement["Sid"] == sid)
+    }
+
+    const HEAD: &str = "stack: s\nregion: eu-west-3\nowner: o@fruits.example\n";
+    const CLUSTER: &str = "cluster: {release: emr-7.12.0, primary: {type: m5.xlarge}}\n";
+
+    #[test]
+    fn only_the_keys_behind_what_is_granted_are_used_and_only_by_way_of_s3() {
+        let key = |n: u32| format!("arn:aws:kms:eu-west-3:000000000000:key/{n}");
+        let buckets = format!(
+            "buckets: {{data: {{kms_key: {}}}, seen: {{kms_key: {}}}, secret: {{kms_key: {}}}, logs: {{}}}}\n",
+            key(1),
+            key(2),
+            key(3)
+        );
+        let roles = "roles: {nodes: {read: [seen], write: [data/out/]}}\n";
+        let text = format!("{HEAD}kms_key: {}\n{buckets}{roles}{CLUSTER}", key(4));
+        let [nodes, service] = policies(&text);
+        let via = json!({"StringEquals": {"kms:ViaService": "s3.eu-west-3.amazonaws.com"}});
+        let (read, written) = (named(&nodes, "UnlockWhatIsRead"), named(&nodes, "LockWhatIsWritten"));
+        let (read, written) = (read.expect("a statement"), written.expect("a statement"));
+        // Home and the logs have the stack's own.
+        assert_eq!((&read["Resource"], &read["Condition"]), (&json!([key(1), key(2), key(4)]), &via));
+        assert_eq!(
+            (&written["Resource"], &written["Action"]),
+            (&json!([key(1), key(4)]), &json!(["kms:GenerateDataKey"]))
+        );
+        assert_eq!(named(&service, "LockLogs").expect("a statement")["Resource"], json!([key(4)]));
+
+        let [nodes, service] = policies(&format!("{HEAD}buckets: {{data: {{}}, logs: {{}}}}\n{CLUSTER}"));
+        assert!(!json!([nodes, service]).to_string().contains("kms:"), "no key, no permission");
+    }
+
+    #[test]
+    fn emr_may_make_the_role_for_spot_only_where_the_stack_uses_spot() {
+        let spot = CLUSTER.replace("{type: m5.xlarge}", "{type: m5.xlarge, market: spot}");
+        let [_, service] = policies(&format!("{HEAD}{spot}"));
+        let link = named(&service, "BeTheFirstToUseSpot").expect("a statement");
+        assert_eq!(
+            link["Resource"],
+            "arn:aws:iam::000000000000:role/aws-service-role/spot.amazonaws.com/AWSServiceRoleForEC2Spot"
+        );
+        let [_, service] = policies(&format!("{HEAD}{CLUSTER}"));
+        assert_eq!(named(&service, "BeTheFirstToUseSpot"), None);
     }
 }

@@ -1,4 +1,4 @@
-//! `render`: the texts that would run, without a connection.
+//! `render`: the texts that would run, and the policies of those who run them, without a connection.
 
 use std::path::PathBuf;
 
@@ -6,8 +6,10 @@ use super::session::{self, load};
 use super::{DONE, Ended, Failure, Global};
 use crate::blueprint::{bootstrap_key, roles};
 use crate::cloud::surroundings::Surroundings;
+use crate::permissions::{self, Command};
+use crate::stack::Stack;
 
-/// Write the scripts a stack would run, and the policies of its roles
+/// Write the scripts a stack would run, and the policies of its roles and of its callers
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// A stack's file, or the bare name of one in stacks/
@@ -15,6 +17,9 @@ pub(super) struct Args {
     /// What to render; everything if unsaid
     #[arg(value_enum)]
     target: Option<Target>,
+    /// The account number to write where the stack says none
+    #[arg(long)]
+    account: Option<String>,
     /// A folder to write into; without it, stdout
     #[arg(long)]
     out: Option<PathBuf>,
@@ -30,7 +35,8 @@ enum Target {
 pub(super) async fn run(global: &Global, args: &Args) -> Ended {
     let ui = global.ui();
     let stack = load(ui, &args.stack)?.stack;
-    let around = Surroundings::offline(stack.region, stack.account.as_deref(), None);
+    let account = args.account.as_deref().or(stack.account.as_deref());
+    let around = Surroundings::offline(stack.region, account, None);
     let materials = session::offline(ui, &args.stack, &stack, &around.account).await?;
     let wanted = |target| args.target.is_none_or(|only| only == target);
     let mut files: Vec<(String, String)> = Vec::new();
@@ -43,13 +49,7 @@ pub(super) async fn run(global: &Global, args: &Args) -> Ended {
         files.extend(materials.jobs.iter().map(|(key, text)| (format!("job-{key}.py"), text.clone())));
     }
     if wanted(Target::Policy) {
-        // A stack without a cluster has no roles.
-        for role in roles(&stack, &around).iter().filter(|_| stack.cluster.is_some()) {
-            for (name, document) in [("trust", &role.trust), ("policy", &role.policy)] {
-                let text = serde_json::to_string_pretty(document).map_err(|e| Failure::failed(e.to_string()))?;
-                files.push((format!("{}-{name}.json", role.name), format!("{text}\n")));
-            }
-        }
+        files.extend(policies(&stack, &around)?);
     }
     let Some(out) = &args.out else {
         for (name, text) in &files {
@@ -65,4 +65,25 @@ pub(super) async fn run(global: &Global, args: &Args) -> Ended {
         ui.out(path.display().to_string());
     }
     Ok(DONE)
+}
+
+/// Trust and policy of each role, and what the caller of each command needs.
+fn policies(stack: &Stack, around: &Surroundings) -> Result<Vec<(String, String)>, Failure> {
+    let mut documents = Vec::new();
+    // A stack without a cluster has no roles.
+    for role in roles(stack, around).into_iter().filter(|_| stack.cluster.is_some()) {
+        documents.push((format!("{}-trust", role.name), role.trust));
+        documents.push((format!("{}-policy", role.name), role.policy));
+    }
+    for command in Command::ALL {
+        for (n, document) in permissions::documents(stack, around, command).into_iter().enumerate() {
+            let part = if n == 0 { String::new() } else { format!("-{}", n + 1) };
+            documents.push((format!("caller-{}{part}", command.name()), document));
+        }
+    }
+    let text = |(name, document): (String, serde_json::Value)| {
+        let text = serde_json::to_string_pretty(&document).map_err(|e| Failure::failed(e.to_string()))?;
+        Ok((format!("{name}.json"), format!("{text}\n")))
+    };
+    documents.into_iter().map(text).collect()
 }

@@ -13,7 +13,7 @@ use super::{Failure, Global};
 use crate::blueprint::{self, Materials};
 use crate::cloud::clock::Clock;
 use crate::cloud::error::CloudError;
-use crate::cloud::http::{Contacts, Http};
+use crate::cloud::http::{Contacts, Http, host_of};
 use crate::cloud::surroundings::{self, Surroundings, Wish};
 use crate::cloud::{Cancel, Cloud, Endpoint, Stop};
 use crate::resource::{Cx, Live, Phase, Progress, Resource};
@@ -113,7 +113,14 @@ impl Session {
                 let http = Http::new(&Contacts::default(), Duration::from_secs(5));
                 Clock::served(http, format!("{url}/_local/clock")).await.map_err(|e| Failure::failed(e.to_string()))?
             }
-            _ => Clock::System,
+            // The embedded AWS owns time whichever way it is reached; any other server has no such clock.
+            Endpoint::Named(url) if is_loopback(url) => {
+                let http = Http::new(&Contacts::default(), Duration::from_secs(5));
+                Clock::served(http, format!("{}/_local/clock", url.trim_end_matches('/')))
+                    .await
+                    .unwrap_or(Clock::System)
+            }
+            Endpoint::Named(_) | Endpoint::Aws => Clock::System,
         };
         let (stop, cancel) = Cancel::pair();
         let (say, progress) = unbounded_channel();
@@ -227,6 +234,10 @@ async fn check_existing(cloud: &Cloud, stack: &Stack) -> Result<(), CloudError> 
         }
     }
     try_join_all(checks).await.map(drop)
+}
+
+fn is_loopback(url: &str) -> bool {
+    ["127.0.0.1", "localhost", "[::1]"].contains(&host_of(url))
 }
 
 /// Where the calls go, said aloud if it is not AWS.

@@ -31,7 +31,12 @@ impl Cloud {
                 {
                     return Err(outside(region));
                 }
-                Err(named(CloudError::from_sdk("s3 HeadBucket", &error), &format!("the existing bucket {name}")))
+                let mut error = CloudError::from_sdk("s3 HeadBucket", &error);
+                if error.class == Class::Denied {
+                    // The answer to a HEAD has no body that would say it.
+                    error.message = "another account's, or these credentials lack s3:ListBucket on it".into();
+                }
+                Err(named(error, &format!("the existing bucket {name}")))
             }
         }
     }

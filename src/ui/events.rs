@@ -1,7 +1,7 @@
 //! Events as they happen: JSON lines with a sequence and a time, or lines and live progress for a person.
 //! Progress never garbles: without a terminal it becomes a line now and then.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::IsTerminal;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -37,13 +37,15 @@ pub struct Renderer {
     live: Option<MultiProgress>,
     bars: BTreeMap<String, ProgressBar>,
     told: BTreeMap<String, (Instant, String)>,
+    /// As a summary words them.
+    failures: BTreeSet<String>,
 }
 
 impl Renderer {
     pub fn new(ui: Ui, clock: Clock) -> Self {
         let live = !ui.json() && std::io::stderr().is_terminal();
         let live = live.then(|| MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(8)));
-        Self { ui, clock, live, bars: BTreeMap::new(), told: BTreeMap::new() }
+        Self { ui, clock, live, bars: BTreeMap::new(), told: BTreeMap::new(), failures: BTreeSet::new() }
     }
 
     pub fn show(&mut self, event: &Event) {
@@ -52,6 +54,11 @@ impl Renderer {
         } else {
             self.text(event);
         }
+    }
+
+    /// Failures that no event has told: an upload's, the lease's.
+    pub fn untold<'a>(&self, failed: &'a [String]) -> Vec<&'a String> {
+        failed.iter().filter(|failure| !self.failures.contains(*failure)).collect()
     }
 
     fn text(&mut self, event: &Event) {
@@ -67,6 +74,7 @@ impl Renderer {
             }
             Event::Failed { address, verb, error, hint } => {
                 self.end(&address.to_string());
+                self.failures.insert(format!("{address}: {error}"));
                 self.line(&format!("{RED}{:>8}{RED:#} {} {address}: {error}", "failed", verb.doing()));
                 if let Some(hint) = hint {
                     self.line(&format!("         {CYAN}help{CYAN:#}: {hint}"));

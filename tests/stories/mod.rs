@@ -9,6 +9,7 @@ mod job;
 mod journey;
 mod moto;
 mod once;
+mod policy;
 mod quiet;
 mod residency;
 mod writers;

@@ -21,6 +21,7 @@ pub(crate) struct Oracle<'a> {
     pub(crate) iam: aws_sdk_iam::Client,
     pub(crate) ec2: aws_sdk_ec2::Client,
     pub(crate) emr: aws_sdk_emr::Client,
+    pub(crate) sts: aws_sdk_sts::Client,
 }
 
 /// A cluster, whatever its state.
@@ -41,15 +42,20 @@ impl Aws {
         self.account(ACCOUNT, region)
     }
 
-    /// An account's number is its access key, in the embedded AWS.
+    /// The root of an account: its number is its access key, in the embedded AWS.
     pub(crate) fn account(&self, number: &str, region: &str) -> Oracle<'_> {
+        self.signed(&Credentials::new(number, "test", None, None, "a story"), region)
+    }
+
+    /// Whoever these credentials are of.
+    pub(crate) fn signed(&self, credentials: &Credentials, region: &str) -> Oracle<'_> {
         macro_rules! client {
             ($sdk:ident) => {
                 $sdk::Client::from_conf(
                     $sdk::config::Builder::new()
                         .behavior_version(BehaviorVersion::latest())
                         .region(Region::new(region.to_owned()))
-                        .credentials_provider(Credentials::new(number, "test", None, None, "a story"))
+                        .credentials_provider(credentials.clone())
                         .endpoint_url(&self.endpoint)
                         .build(),
                 )
@@ -63,6 +69,7 @@ impl Aws {
             iam: client!(aws_sdk_iam),
             ec2: client!(aws_sdk_ec2),
             emr: client!(aws_sdk_emr),
+            sts: client!(aws_sdk_sts),
         }
     }
 }
@@ -180,7 +187,9 @@ impl Oracle<'_> {
             let held = self.aws.wait(self.s3.list_object_versions().bucket(name).send()).expect("versions");
             all.insert(format!("bucket {name}"), format!("{tags} {policy} {:?}", held.versions()));
         }
-        for role in self.aws.wait(self.iam.list_roles().send()).expect("roles").roles {
+        let roles = self.aws.wait(self.iam.list_roles().send()).expect("roles").roles;
+        // An account's first cluster makes those of AWS's services: shared, and never deleted.
+        for role in roles.into_iter().filter(|role| !role.path.starts_with("/aws-service-role/")) {
             let policies = self.iam.list_role_policies().role_name(&role.role_name).send();
             let policies = self.aws.wait(policies).expect("policies").policy_names;
             let full = self.aws.wait(self.iam.get_role().role_name(&role.role_name).send()).expect("a role").role;

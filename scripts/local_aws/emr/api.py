@@ -58,7 +58,7 @@ class Emr:
             data = parse(body)
             async with self.lifecycle.lock:
                 await self.lifecycle.settle_locked()
-                answer = act(Request(self, scope, extract_access_key_id(headers, query), data))
+                answer = act(Request(self, scope, extract_access_key_id(headers, query), action, data))
                 await self.lifecycle.settle_locked()
         except Refused as refusal:
             members = {"__type": refusal.code, "message": refusal.message}
@@ -71,8 +71,8 @@ class Emr:
 class Request:
     """One call: who asks, where, and what."""
 
-    def __init__(self, emr: Emr, scope: Scope, access_key: str, data: dict):
-        self.emr, self.scope, self.access_key, self.data = emr, scope, access_key, data
+    def __init__(self, emr: Emr, scope: Scope, access_key: str, action: str, data: dict):
+        self.emr, self.scope, self.access_key, self.action, self.data = emr, scope, access_key, action, data
         self.lifecycle = emr.lifecycle
         self.now = round(emr.clock.now(), 3)  # milliseconds, as AWS tells moments: a filter finds what it was told
 

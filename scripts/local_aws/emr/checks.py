@@ -28,7 +28,7 @@ def node_role_is_known(profile: str, scope: Scope, world) -> None:
 def problem(c: Cluster, permitted_ports: list[tuple[int, int]], world, at: float) -> str | None:
     """The first thing that is wrong with a cluster as asked for, at that moment, or None."""
     try:
-        found = place(c) or service_role(c, world, at) or key_pair(c) or log_bucket(c)
+        found = place(c) or cleanup_role() or service_role(c, world, at) or key_pair(c) or log_bucket(c)
     except Refused as lost:  # the profile was deleted since it was named
         found = lost.message
     if found:
@@ -64,6 +64,15 @@ def place(c: Cluster) -> str | None:
                 "Learn more at https://docs.aws.amazon.com/console/elasticmapreduce/ERROR_noinstancetype"
             )
     return None
+
+
+def cleanup_role() -> str | None:
+    if permissions.linked(permissions.EMR):
+        return None
+    return (
+        f"Service-linked role '{permissions.LINKED[permissions.EMR]}' for EMR is required. Please create this role directly or "
+        "add permission to create it in your IAM entity."
+    )
 
 
 def service_role(c: Cluster, world, at: float) -> str | None:
@@ -105,6 +114,8 @@ def needed(c: Cluster) -> Iterator[tuple[str, str, dict]]:
         yield "ec2:CreateSecurityGroup", f"{ec2}:vpc/{vpc}", resource_tags(vpc)
         yield "ec2:CreateSecurityGroup", f"{ec2}:security-group/*", {f"aws:RequestTag/{TAG}": "true"}
         yield "ec2:AuthorizeSecurityGroupIngress", f"{ec2}:security-group/*", {f"aws:ResourceTag/{TAG}": "true"}
+    if any(group.market == "SPOT" for group in c.groups) and not permissions.linked(permissions.SPOT):
+        yield "iam:CreateServiceLinkedRole", permissions.linked_arn(c.scope, permissions.SPOT), {"iam:AWSServiceName": permissions.SPOT}
     nodes = permissions.node_role(c.instance_profile)["Arn"]
     yield "iam:PassRole", nodes, {"iam:PassedToService": permissions.EC2}
 

@@ -1,6 +1,6 @@
 """EMR's changing operations. They must never touch a cluster that is ending, nor wait for what they begin."""
 
-from . import checks, facts, network, tags
+from . import checks, facts, network, permissions, tags
 from . import request as asked
 from .errors import bad_request, invalid
 from .model import ENDED, Cluster, Group, Reason
@@ -28,7 +28,10 @@ def job_flows(request, limit: int | None = None) -> list[Cluster]:
     ids = request.data.get("JobFlowIds") or []
     if not ids or (limit and len(ids) > limit):
         raise invalid(f"JobFlowIds must hold from 1 to {limit or 'any number of'} ids.")
-    return [job_flow(request, cluster_id) for cluster_id in ids]
+    flows = [job_flow(request, cluster_id) for cluster_id in ids]
+    for c in flows[1:]:  # the first was asked for with the call itself
+        permissions.demand(request.access_key, request.scope, f"elasticmapreduce:{request.action}", c.arn)
+    return flows
 
 
 def run_job_flow(request) -> dict:

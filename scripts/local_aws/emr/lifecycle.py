@@ -8,7 +8,7 @@ import asyncio
 import logging
 from functools import partial
 
-from . import bootstrap, checks, fates, network
+from . import bootstrap, checks, fates, network, permissions
 from .logs import Logs
 from .model import USABLE, Cluster, Group, Reason, Scope, Step
 from .steps import Outcome, Runner
@@ -99,6 +99,8 @@ class Lifecycle:
         if problem:
             self.terminate(c, at, Reason("VALIDATION_ERROR", problem))
             return
+        if any(group.market == "SPOT" for group in c.groups):
+            permissions.link(c.scope, permissions.SPOT)
         if not c.primary_group:
             c.primary_group, c.core_group = network.managed_groups(network.subnet(c.subnet)["VpcId"], c.id)
         network.open_between(c.primary_group, c.core_group)

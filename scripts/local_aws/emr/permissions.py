@@ -7,13 +7,15 @@ import json
 import os
 import time
 
+from ..authorisation import EC2, EMR
 from .errors import Refused, denied, invalid
 from .model import Scope
 
-EMR = "elasticmapreduce.amazonaws.com"
-EC2 = "ec2.amazonaws.com"
+SPOT = "spot.amazonaws.com"
+SCALING = "application-autoscaling.amazonaws.com"
 MANAGED_TAG = "for-use-with-amazon-emr-managed-policies"
 SESSION_SECONDS = 12 * 3600
+LINKED = {EMR: "AWSServiceRoleForEMRCleanup", SPOT: "AWSServiceRoleForEC2Spot"}
 
 
 def role(name_or_arn: str) -> dict | None:
@@ -76,6 +78,40 @@ def demand(access_key: str, scope: Scope, action: str, resource: str, keys: dict
         else f"because no identity-based policy allows the {action} action"
     )
     raise denied(f"User: {result.principal_arn} is not authorized to perform: {action} on resource: {resource} {why}")
+
+
+def linked(service: str) -> bool:
+    """Whether the account has the role that is linked to the service: made with its first use, shared, nobody's to delete."""
+    return role(LINKED[service]) is not None
+
+
+def linked_arn(scope: Scope, service: str) -> str:
+    return f"arn:aws:iam::{scope.account}:role/aws-service-role/{service}/{LINKED[service]}"
+
+
+def link(scope: Scope, service: str) -> None:
+    """Makes the linked role, as the service does for whoever may."""
+    from ministack.services import iam
+
+    if not linked(service):
+        statement = {"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}
+        iam._roles[LINKED[service]] = {
+            "RoleName": LINKED[service], "Arn": linked_arn(scope, service), "RoleId": iam._gen_id("AROA"),
+            "CreateDate": iam._now(), "Path": f"/aws-service-role/{service}/", "MaxSessionDuration": 3600, "Description": "",
+            "AssumeRolePolicyDocument": json.dumps({"Version": "2012-10-17", "Statement": [statement]}),
+            "AttachedPolicies": [], "InlinePolicies": {}, "Tags": [],
+        }
+
+
+def link_cleanup(access_key: str, scope: Scope) -> None:
+    """RunJobFlow makes it in its caller's name. Where the caller may not, the cluster ends for want of it: see checks."""
+    if linked(EMR):
+        return
+    try:
+        demand(access_key, scope, "iam:CreateServiceLinkedRole", linked_arn(scope, EMR), {"iam:AWSServiceName": EMR})
+    except Refused:
+        return
+    link(scope, EMR)
 
 
 def allows(of: dict, scope: Scope, action: str, resource: str, keys: dict | None = None) -> bool:

@@ -25,10 +25,14 @@ def cluster(data: dict, scope: Scope, access_key: str, now: float) -> Cluster:
     service = permissions.role(data["ServiceRole"])
     if service is not None:
         permissions.caller_must_pass(access_key, scope, service, permissions.EMR)
+    scaling = permissions.role(data.get("AutoScalingRole") or "")
+    if scaling is not None:
+        permissions.caller_must_pass(access_key, scope, scaling, permissions.SCALING)
     wanted_tags = tags.checked([], data.get("Tags") or [])
     if wanted_tags:
         arn = f"arn:aws:elasticmapreduce:{scope.region}:{scope.account}:cluster/*"
-        permissions.demand(access_key, scope, "elasticmapreduce:AddTags", arn)
+        asked = {f"{prefix}:RequestTag/{tag['Key']}": tag["Value"] for tag in wanted_tags for prefix in ("aws", "elasticmapreduce")}
+        permissions.demand(access_key, scope, "elasticmapreduce:AddTags", arn, asked)
     made = Cluster(
         scope=scope, id=new_id("j-"), name=required(data, "Name"), created=now, entered=now, release=release,
         os_release=data.get("OSReleaseLabel") or facts.os_release(release),
@@ -56,6 +60,7 @@ def cluster(data: dict, scope: Scope, access_key: str, now: float) -> Cluster:
         raise invalid("You must specify both or neither of EmrManagedMasterSecurityGroup and EmrManagedSlaveSecurityGroup.")
     made.idle_timeout = idle_timeout(data.get("AutoTerminationPolicy"), made)
     made.steps = steps(data.get("Steps") or [], made, now)
+    permissions.link_cleanup(access_key, scope)
     return made
 
 

@@ -34,7 +34,7 @@ class Ministack:
 
         import ministack.app as ministack
 
-        from .. import ec2, iam, late, s3
+        from .. import authorisation, ec2, iam, late, s3
         from ..emr.api import Emr
 
         self._ministack = ministack
@@ -46,6 +46,8 @@ class Ministack:
         handlers["iam"] = late.Handler(iam.Handler(handlers["iam"]), "iam", world)
         handlers["s3"] = s3.Handler(handlers["s3"])
         iam.register()
+        authorisation.install()
+        authorisation.see_clusters(self._emr)
         self.app = ministack.app
         self.settle = self._emr.settle
 

@@ -69,6 +69,9 @@ impl Stage {
         if ui.verbose && !ui.json() {
             ui.say(format!("hosts called: {}", session.contacts().join(", ")));
         }
+        for failure in renderer.untold(&outcome.failed).into_iter().filter(|_| !ui.json()) {
+            ui.say(format!("{RED}error{RED:#}: {failure}"));
+        }
         if let Some(ended) = &ended {
             ui.say(format!("{RED}error{RED:#}: {ended}"));
         }

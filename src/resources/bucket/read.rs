@@ -92,8 +92,10 @@ async fn read(cx: &Cx, name: &str) -> Result<Option<Live>, CloudError> {
         call("s3 GetBucketPolicy", s3.get_bucket_policy().bucket(name).expected_bucket_owner(owner).send()),
     );
     let tags = match tags {
-        // Closed to us: then it is not ours.
-        Err(error) if error.class == Class::Denied => return Ok(None),
+        // Closed to us: then it is not ours. But where our own policy lacks the permission, nothing is known.
+        Err(error) if error.class == Class::Denied && !error.message.contains("identity-based policy") => {
+            return Ok(None);
+        }
         tags => tags?,
     };
     let Some(mark) = Mark::read(&tags, &cx.stack) else { return Ok(None) };
