@@ -1,14 +1,18 @@
 //! Templates and values to text: bootstrap actions and jobs. Undefined values are errors. Pure but for reading
-//! the templates and scripts that lie beside the stack.
+//! the templates and scripts that lie beside the stack: a template is one file of `templates/`, it includes no
+//! other and leads nowhere else.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Component, Path, PathBuf};
 
 use include_dir::{Dir, include_dir};
 use minijinja::{Environment, UndefinedBehavior};
 use serde_json::{Value, json};
 
-use crate::stack::{Bootstrap, BootstrapWork, FeatureJob, Job, JobWork, Stack};
+use crate::stack::{
+    Bootstrap, BootstrapWork, Broken, FeatureJob, Finding, Job, JobWork, Loaded, Stack, is_tensorflow, load_script,
+    normal_package,
+};
 
 static TEMPLATES: Dir = include_dir!("$CARGO_MANIFEST_DIR/templates");
 
@@ -16,11 +20,47 @@ static TEMPLATES: Dir = include_dir!("$CARGO_MANIFEST_DIR/templates");
 pub enum ScriptError {
     #[error("there is no template `{name}`: known ones are {known}")]
     NoTemplate { name: String, known: String },
-    #[error("template `{name}` cannot be rendered: {cause}")]
-    Render { name: String, cause: String },
-    #[error("{path} cannot be read: {cause}")]
-    Read { path: String, cause: std::io::Error },
+    #[error("template `{name}` is no template's name: it leads out of `templates/`")]
+    Outside { name: String },
+    #[error("template `{name}` cannot be rendered: line {line}: {cause}")]
+    Render { name: String, line: usize, cause: String },
+    /// Something about the file itself, which the findings say.
+    #[error("{0}")]
+    Refused(Broken),
 }
+
+/// Everything that is wrong with the scripts and templates that a stack names; nothing where all is well.
+pub fn check(loaded: &Loaded, folder: &Path) -> Broken {
+    let Loaded { stack, source, .. } = loaded;
+    let actions = stack.bootstrap.iter().map(|action| bootstrap(stack, action, folder, None));
+    let jobs = stack.jobs.iter().map(|(key, work)| job(stack, key, work, folder));
+    let mut all = Broken { sources: vec![], findings: vec![] };
+    for error in actions.chain(jobs).filter_map(Result::err) {
+        let at = |name: &str| source.text.find(name).map_or(0..0, |at| at..at + name.len());
+        let message = error.to_string();
+        let told = |name: &str, hint| Finding::error("FI703", &source.file, &source.text, at(name), message, hint);
+        let finding = match &error {
+            ScriptError::Refused(_) => None,
+            ScriptError::NoTemplate { name, .. } => Some(told(name, "name one of them, or put your own there")),
+            ScriptError::Outside { name } => Some(told(name, "put the template there, or use a `script`")),
+            ScriptError::Render { name, .. } => {
+                Some(told(name, "mend the template: a value that it names must be one it is given"))
+            }
+        };
+        // Two actions may run one script.
+        if let ScriptError::Refused(broken) = error
+            && !broken.findings.iter().any(|finding| all.findings.contains(finding))
+        {
+            all.sources.extend(broken.sources);
+            all.findings.extend(broken.findings);
+        }
+        all.findings.extend(finding);
+    }
+    all
+}
+
+/// What rendering may take, in steps of the engine: far more than any of our templates, and under a second.
+const STEPS: u64 = 5_000_000;
 
 /// More components than this no target variance has needed; fitting them costs one factorisation.
 const COMPONENTS: u32 = 300;
@@ -44,7 +84,7 @@ pub fn bootstrap(
     staged: Option<&Staged>,
 ) -> Result<String, ScriptError> {
     match &action.work {
-        BootstrapWork::Script(path) => read(path),
+        BootstrapWork::Script(path) => load_script(path).map_err(ScriptError::Refused),
         BootstrapWork::Template { template, packages, from: _ } => {
             let packages: Vec<Value> =
                 installed(stack, packages).map(|(name, version)| json!({"name": name, "version": version})).collect();
@@ -59,13 +99,13 @@ pub fn installed<'a>(
     stack: &'a Stack,
     packages: &'a BTreeMap<String, String>,
 ) -> impl Iterator<Item = (&'a String, &'a String)> {
-    packages.iter().filter(|(name, _)| !(stack.tensorflow_application() && is_tensorflow(name)))
+    packages.iter().filter(|(name, _)| !(stack.tensorflow_application() && is_tensorflow(&normal_package(name))))
 }
 
 /// The text of a job's script.
 pub fn job(stack: &Stack, key: &str, job: &Job, folder: &Path) -> Result<String, ScriptError> {
     match &job.work {
-        JobWork::Script { script, .. } => read(script),
+        JobWork::Script { script, .. } => load_script(script).map_err(ScriptError::Refused),
         JobWork::Template(features) => {
             let stack = json!({"name": stack.name, "region": stack.region.as_str()});
             render(folder, &features.template, &json!({"stack": stack, "job": job_values(key, features)}))
@@ -88,19 +128,25 @@ fn job_values(key: &str, job: &FeatureJob) -> Value {
     })
 }
 
-fn is_tensorflow(package: &str) -> bool {
-    ["tensorflow", "tensorflow-cpu", "tensorflow_cpu"].contains(&package)
-}
-
-fn read(path: &Path) -> Result<String, ScriptError> {
-    std::fs::read_to_string(path).map_err(|cause| ScriptError::Read { path: path.display().to_string(), cause })
+/// The file of a template that lies beside the stack, links followed; none where there is none.
+fn beside(folder: &Path, name: &str) -> Result<Option<PathBuf>, ScriptError> {
+    let outside = || ScriptError::Outside { name: name.into() };
+    let plain = !name.is_empty() && !name.contains('\\') && !name.contains('\0');
+    if !plain || !Path::new(name).components().all(|part| matches!(part, Component::Normal(_))) {
+        return Err(outside());
+    }
+    let templates = folder.join("templates");
+    let path = templates.join(name);
+    let Ok(target) = path.canonicalize() else { return Ok(None) };
+    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    let within = [folder, &templates].into_iter().filter_map(|root| root.canonicalize().ok());
+    if within.into_iter().any(|root| target.starts_with(root)) { Ok(Some(path)) } else { Err(outside()) }
 }
 
 /// Renders a template: one beside the stack (`templates/`) before ours.
 fn render(folder: &Path, name: &str, values: &Value) -> Result<String, ScriptError> {
-    let beside = folder.join("templates").join(name);
-    let text = if beside.is_file() {
-        read(&beside)?
+    let text = if let Some(beside) = beside(folder, name)? {
+        load_script(&beside).map_err(ScriptError::Refused)?
     } else {
         let ours = TEMPLATES.get_file(name).and_then(|file| file.contents_utf8());
         ours.ok_or_else(|| ScriptError::NoTemplate { name: name.into(), known: known(&TEMPLATES).join(", ") })?
@@ -108,12 +154,11 @@ fn render(folder: &Path, name: &str, values: &Value) -> Result<String, ScriptErr
     };
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    environment.set_fuel(Some(STEPS));
     let failed = |error: minijinja::Error| ScriptError::Render {
         name: name.into(),
-        cause: match error.line() {
-            Some(line) => format!("line {line}: {error}"),
-            None => error.to_string(),
-        },
+        line: error.line().unwrap_or(1),
+        cause: error.to_string(),
     };
     environment.add_template(name, &text).map_err(failed)?;
     environment
@@ -126,4 +171,72 @@ fn render(folder: &Path, name: &str, values: &Value) -> Result<String, ScriptErr
 fn known(dir: &Dir) -> Vec<String> {
     let here = dir.files().map(|file| file.path().display().to_string());
     here.chain(dir.dirs().flat_map(known)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rendered(folder: &Path, name: &str) -> Result<String, ScriptError> {
+        render(folder, name, &json!({"name": "x"}))
+    }
+
+    fn write(path: &Path, text: &str) {
+        std::fs::create_dir_all(path.parent().expect("has a folder")).expect("made");
+        std::fs::write(path, text).expect("written");
+    }
+
+    #[test]
+    fn a_template_that_does_not_end_is_ended() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let loops = "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}";
+        write(&folder.path().join("templates/loops.j2"), loops);
+        let error = rendered(folder.path(), "loops.j2").expect_err("has no end").to_string();
+        assert!(error.contains("out of fuel"), "{error}");
+    }
+
+    #[test]
+    fn a_template_beside_the_stack_comes_first_and_reads_nothing_else() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (stack, elsewhere) = (folder.path().join("stack"), folder.path().join("elsewhere.j2"));
+        write(&elsewhere, "elsewhere");
+        write(&stack.join("own.j2"), "the stack's");
+        write(&stack.join("templates/a/own.j2"), "hello {{ name }}");
+        assert_eq!(rendered(&stack, "a/own.j2").expect("is there"), "hello x\n");
+        assert_eq!(
+            rendered(&stack, "bootstrap/none.sh.j2").expect_err("is not there").to_string().split(':').next(),
+            Some("there is no template `bootstrap/none.sh.j2`")
+        );
+
+        // By its name.
+        let absolute = elsewhere.display().to_string();
+        for name in ["../own.j2", "../../elsewhere.j2", "a/../../own.j2", &absolute, "", "..", "a\\own.j2", "a\0"] {
+            assert!(matches!(rendered(&stack, name), Err(ScriptError::Outside { .. })), "{name:?}");
+        }
+        // By a link: within the stack's folder it may lead.
+        let link = |target: &Path, name: &str| {
+            std::os::unix::fs::symlink(target, stack.join("templates").join(name)).expect("linked");
+        };
+        link(&stack.join("own.j2"), "within.j2");
+        assert_eq!(rendered(&stack, "within.j2").expect("is within"), "the stack's\n");
+        link(&elsewhere, "out.j2");
+        link(folder.path(), "up");
+        for name in ["out.j2", "up/elsewhere.j2"] {
+            assert!(matches!(rendered(&stack, name), Err(ScriptError::Outside { .. })), "{name}");
+        }
+        link(Path::new("circle.j2"), "circle.j2");
+        assert!(matches!(rendered(&stack, "circle.j2"), Err(ScriptError::NoTemplate { .. })));
+        // By its text.
+        for text in [
+            "{% include '../own.j2' %}",
+            "{% include 'a/own.j2' %}",
+            "{% import '/etc/hostname' as x %}",
+            "{% from 'a/own.j2' import y %}",
+            "{% extends 'within.j2' %}",
+        ] {
+            write(&stack.join("templates/b.j2"), text);
+            let error = rendered(&stack, "b.j2").expect_err("reads another").to_string();
+            assert!(error.contains("line 1") && error.contains("not"), "{error}");
+        }
+    }
 }

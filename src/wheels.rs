@@ -18,6 +18,7 @@ use crate::residency::EuRegion;
 use crate::resource::{Address, Cx, Live};
 use crate::resources::object::{Beside, Maker, Object};
 use crate::script::Staged;
+pub use pip::requirements;
 pub use target::Target;
 
 #[derive(Debug, thiserror::Error)]

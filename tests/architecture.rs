@@ -47,7 +47,8 @@ impl Source {
             for entry in fs::read_dir(&folder).expect("is a folder") {
                 let path = entry.expect("is readable").path();
                 if path.is_dir() {
-                    folders.push(path);
+                    // A crate of its own is no part of this one.
+                    folders.extend((!path.join("Cargo.toml").exists()).then_some(path));
                 } else if path.extension().is_some_and(|extension| extension == "rs") {
                     let text = fs::read_to_string(&path).expect("is text");
                     found.push(Self { path: path.strip_prefix(&root).expect("is below").to_owned(), text });

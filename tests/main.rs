@@ -2,6 +2,10 @@
 
 mod architecture;
 mod cases;
+mod crash;
+mod fuzz;
+mod hostile;
+mod mutants;
 mod properties;
 mod stories;
 mod support;

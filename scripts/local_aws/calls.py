@@ -25,6 +25,7 @@ class Calls:
             "error": error,
             "mutating": call.mutating,
             "caller": call.caller,
+            "environment": call.environment,
             "ms": round((time.perf_counter() - started) * 1000, 2),
         })
 

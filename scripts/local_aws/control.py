@@ -1,4 +1,6 @@
-"""The server's own paths under /_local/: health, call log, clock, faults, world, shutdown. They are never logged as calls to AWS."""
+"""The server's own paths under /_local/: health, calls (the log), clock, faults (rules: `faults`), world (settings: `world`),
+shutdown. They are never logged as calls to AWS.
+"""
 
 import json
 from urllib.parse import parse_qsl
@@ -45,7 +47,7 @@ class Control:
         return await self.get_clock(query, body)
 
     async def get_faults(self, _query, _body) -> dict:
-        return {"rules": self.faults.show()}
+        return {"rules": self.faults.show(), "hanging": self.faults.hanging}
 
     async def post_faults(self, query, body) -> dict:
         self.faults.add(body["rules"])

@@ -1,12 +1,13 @@
 """Rules that make chosen calls fail, as AWS and networks do: errors, lost replies, resets, hangs, delays.
 
 A rule is a JSON object; what it leaves out matches everything. Which calls it is about: `service` (as signed for: s3, iam, ec2,
-elasticmapreduce), `operation`, `mutating` (true: only calls that change something, false: only those that do not), `path` (a
+elasticmapreduce), `operation`, `environment` (the caller's AWS_EXECUTION_ENV), `mutating` (true: only calls that change something, false: only those that do not), `path` (a
 part of the request's path: of S3, /bucket/key). When it fires: on the `nth` such call from when it was set (0: on every one),
 `count` times; or, with a `rate` above 0 and up to 1, by a draw that depends on nothing but `seed`, the rule's own fault, the
 service, the operation and how often the rule has seen that operation: runs with the same calls fail alike, and two rules of one
 seed draw apart. What happens: `kind` (error, reset, hang, delay of `seconds`), `when` (before: the call is not done; after: it
-is, and its reply is replaced). An error says `code`, `status` and `message`; with the code "throttled" or "unavailable" it says
+is, and its reply is replaced; replied, for a hang: it is done and answered, and every call that comes later hangs undone, so
+that the caller has its answer and gets no further). An error says `code`, `status` and `message`; with the code "throttled" or "unavailable" it says
 what that service says then (`envelopes.worded`). The first rule that fires decides. It must never change what a call does once
 it is let through.
 """
@@ -17,6 +18,7 @@ from collections import Counter
 from dataclasses import asdict, dataclass, field
 
 KINDS = ("error", "reset", "hang", "delay")
+WHENS = ("before", "after", "replied")
 COUNTED = ("seen", "fired")
 
 
@@ -24,6 +26,7 @@ COUNTED = ("seen", "fired")
 class Rule:
     service: str = "*"
     operation: str = "*"
+    environment: str = "*"
     mutating: bool | None = None
     path: str | None = None
     nth: int = 1
@@ -41,8 +44,10 @@ class Rule:
 
     def __post_init__(self):
         self._seen_of = Counter()
-        if self.kind not in KINDS or self.when not in ("before", "after"):
-            raise ValueError(f"kind is one of {', '.join(KINDS)}, when is before or after")
+        if self.kind not in KINDS or self.when not in WHENS:
+            raise ValueError(f"kind is one of {', '.join(KINDS)}, when is one of {', '.join(WHENS)}")
+        if self.when == "replied" and self.kind != "hang":
+            raise ValueError("what was replied to can only be followed by a hang")
         if self.rate is not None and not 0 < self.rate <= 1:
             raise ValueError("a rate is above 0 and at most 1")
         if self.mutating not in (None, True, False) or not isinstance(self.path, str | None):
@@ -51,7 +56,7 @@ class Rule:
     def matches(self, call, path: str) -> bool:
         return (
             self.service in ("*", call.service) and self.operation in ("*", call.operation)
-            and self.mutating in (None, call.mutating) and (self.path is None or self.path in path)
+            and self.environment in ("*", call.environment) and self.mutating in (None, call.mutating) and (self.path is None or self.path in path)
         )
 
     def fires(self, call) -> bool:
@@ -73,6 +78,8 @@ class Faults:
     def __init__(self):
         self._rules: list[Rule] = []
         self._released = asyncio.Event()
+        self.frozen = False  # every further call hangs
+        self.hanging = 0  # calls that hang now
 
     def add(self, rules: list[dict]) -> None:
         settable = set(Rule.__dataclass_fields__) - set(COUNTED)
@@ -88,6 +95,7 @@ class Faults:
     def clear(self) -> None:
         """Forgets all rules and lets go of what hangs."""
         self._rules.clear()
+        self.frozen = False
         self._released.set()
         self._released = asyncio.Event()
 
@@ -101,4 +109,8 @@ class Faults:
         return hit
 
     async def hang(self) -> None:
-        await self._released.wait()
+        self.hanging += 1
+        try:
+            await self._released.wait()
+        finally:
+            self.hanging -= 1

@@ -41,14 +41,20 @@ class Gateway:
         call = operations.identify(scope["method"], scope["path"], query, headers, form)
         request = fingerprint(call, scope["method"], scope["path"], query, body)
         reply = Reply(send)
-        rule = self.faults.match(call, scope["path"])
-        if rule is None:
+        rule = None if self.faults.frozen else self.faults.match(call, scope["path"])
+        if self.faults.frozen:
+            await self.hang(scope)
+        elif rule is None:
             await self.model(scope, receive, reply)
         else:
             await self.fail(rule, call, scope, receive, reply)
         self.calls.add(call, scope["path"], request, reply.status, reply.error(), started)
 
     async def fail(self, rule, call, scope, receive, reply):
+        if rule.when == "replied":
+            await self.model(scope, receive, reply)
+            self.faults.frozen = True
+            return
         if rule.when == "after":
             await self.model(scope, receive, reply.withheld())
         else:
@@ -60,10 +66,14 @@ class Gateway:
             words = envelopes.worded(call.service, rule.code) or (rule.status, rule.code, rule.message)
             status, headers, body = envelopes.error(call.protocol, *words)
             await reply.instead(status, headers, b"" if scope["method"] == "HEAD" else body)
+        elif rule.kind == "hang":
+            await self.hang(scope)
         else:
-            if rule.kind == "hang":
-                await self.faults.hang()
             reset(scope["local_aws.transport"])
+
+    async def hang(self, scope):
+        await self.faults.hang()
+        reset(scope["local_aws.transport"])
 
     async def answer_control(self, scope, receive, send):
         body = await read(receive)

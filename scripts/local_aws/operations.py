@@ -4,10 +4,11 @@ Operations bear AWS's names (RunJobFlow, ListObjectsV2). It must never decide wh
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from urllib.parse import parse_qsl
 
+ENVIRONMENT = re.compile(r"exec-env/(\S+)")
 CREDENTIAL = re.compile(r"Credential=([^/,\s]+)/\d{8}/([^/]+)/([^/]+)/aws4_request")
 READS = re.compile(r"(Get|List|Describe|Head|Simulate|Search|Lookup|Select|Batch(Get|Describe)|Assume|Decode)")
 
@@ -37,6 +38,7 @@ class Call:
     region: str | None
     caller: str | None
     protocol: str  # how the service words an error: json, query, ec2, s3 or rest
+    environment: str | None = None  # what the caller's AWS_EXECUTION_ENV says: tells processes with one key apart
 
     @property
     def mutating(self) -> bool:
@@ -45,6 +47,11 @@ class Call:
 
 def identify(method: str, path: str, query: str, headers: dict[str, str], form: bytes | None) -> Call:
     """`headers` have lower-case names; `form` is the body of a form-encoded request, else None."""
+    found = ENVIRONMENT.search(headers.get("x-amz-user-agent", "") or headers.get("user-agent", ""))
+    return replace(named(method, path, query, headers, form), environment=found and found[1])
+
+
+def named(method: str, path: str, query: str, headers: dict[str, str], form: bytes | None) -> Call:
     caller, region, service = credential(headers.get("authorization", ""), query)
     target = headers.get("x-amz-target")
     if target:

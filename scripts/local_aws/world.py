@@ -1,4 +1,5 @@
-"""How AWS is when no call fails: late, and with clusters that meet their fate. Settings of the control path `world`, in simulated seconds; by default none is set.
+"""How AWS is when no call fails: late, and with clusters that meet their fate. Settings of the control path `world`, in simulated
+seconds; by default none is set.
 
 POST sets what it names and leaves the rest, GET shows all, DELETE resets. What can be set:
 
@@ -18,6 +19,9 @@ POST sets what it names and leaves the rest, GET shows all, DELETE resets. What 
 - `log_delay`, as 300: logs reach S3 so late, also after the cluster's end.
 - `refill`, as {"seconds": 120}: the log writer of a cluster that has instances goes on to put objects under its log URI, while it
   ends and for so long after, with the nodes' role: policies decide, so a Deny in the bucket's stops it.
+
+- `service_endpoint`, true: the start of a cluster of emr-7.5.0 or later leaves the interface endpoint `emr-service-vpce` in its
+  VPC, as if the service role were allowed to. It wears a group of the cluster, which cannot be deleted until it is gone.
 
 It must never decide what a call does: those who do ask here what is set, and how old a thing is.
 """
@@ -41,6 +45,7 @@ class World:
         self.fates: list[dict | None] = []
         self.log_delay: float = 0
         self.refill: dict | None = None
+        self.service_endpoint = False
 
     def set(self, wanted: dict) -> None:
         """Sets all of it, or raises ValueError and sets none."""
@@ -113,6 +118,13 @@ def refill(value) -> dict | None:
     return value and {"seconds": seconds(value["seconds"])}
 
 
+def switch(value) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError(f"{value!r} is neither true nor false")
+    return value
+
+
 SETTINGS = {
     "listing_lag": listing_lag, "iam_propagation": seconds, "fates": fates, "log_delay": seconds, "refill": refill,
+    "service_endpoint": switch,
 }

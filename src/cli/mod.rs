@@ -30,7 +30,8 @@ use crate::cloud::error::{Class, CloudError};
 use crate::local::LocalError;
 use crate::plan::PlanError;
 use crate::python::PythonError;
-use crate::ui::{CYAN, Output, RED, Ui};
+use crate::script::ScriptError;
+use crate::ui::{CYAN, Output, RED, Ui, snippet, width};
 use crate::wheels::WheelsError;
 
 pub const DONE: u8 = 0;
@@ -144,7 +145,13 @@ impl From<CloudError> for Failure {
 
 impl From<MaterialError> for Failure {
     fn from(error: MaterialError) -> Self {
-        Self::usage(error.to_string())
+        match error {
+            MaterialError::Script(ScriptError::Refused(broken)) => {
+                let style = snippet::Style { width: width(), ..snippet::Style::default() };
+                Self::usage(format!("{broken}\n\n{}", snippet::render(&broken.findings, &broken.sources, style)))
+            }
+            error => Self::usage(error.to_string()),
+        }
     }
 }
 

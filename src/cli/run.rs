@@ -89,8 +89,8 @@ pub(super) async fn run(global: &Global, args: &Args) -> Ended {
     }
     let took = session.cx.clock.since(begun);
     let (ok, failed, interrupted) = match &ended {
-        Ok(End::Completed) => (true, vec![], false),
-        Ok(End::Failed(why) | End::Cancelled(why)) => (false, vec![why.clone()], false),
+        Ok((End::Completed, _)) => (true, vec![], false),
+        Ok((End::Failed(why) | End::Cancelled(why), _)) => (false, vec![why.clone()], false),
         Err(failure) => (false, vec![failure.message.clone()], failure.exit == super::INTERRUPTED),
     };
     let summary = Summary {
@@ -102,13 +102,13 @@ pub(super) async fn run(global: &Global, args: &Args) -> Ended {
         ..Summary::default()
     };
     renderer.show(&Event::Summary(summary));
-    let ended = ended.map_err(|failure| match failure.exit {
+    let (end, asked) = ended.map_err(|failure| match failure.exit {
         super::INTERRUPTED => {
-            failure.hint(format!("the step goes on; `fruitsinfra run {} {}` follows it again", args.stack, args.job))
+            failure.hint(format!("the step goes on; `{} {}` follows it again", session.command("run"), args.job))
         }
         _ => failure,
     })?;
-    match ended {
+    let code = match end {
         End::Completed => {
             if let Some(features) = job.features().filter(|_| !ui.json()) {
                 let place = &features.output;
@@ -118,14 +118,19 @@ pub(super) async fn run(global: &Global, args: &Args) -> Ended {
                 }
                 ui.out(format!("The step took {}.", text::lasting(took)));
             }
-            Ok(DONE)
+            DONE
         }
         End::Failed(why) | End::Cancelled(why) => {
             ui.say(format!("{RED}error{RED:#}: job `{}` failed: {why}", args.job));
             ui.say(format!("{CYAN}help{CYAN:#}: `fruitsinfra logs {} {}` shows all of its logs", args.stack, args.job));
-            Ok(JOB_FAILED)
+            JOB_FAILED
         }
+    };
+    // Its end was told, so the next `run` is another one. Before that, the next one would tell this end again.
+    if let Some(asked) = asked {
+        asked.forget(&session.cx).await?;
     }
+    Ok(code)
 }
 
 pub(super) fn bucket(stack: &Stack, place: &Place, world: &World) -> Result<String, Failure> {
@@ -141,7 +146,7 @@ async fn work(
     (name, job): (&str, &Job),
     wait: Option<Period>,
     events: &UnboundedSender<Event>,
-) -> Result<End, Failure> {
+) -> Result<(End, Option<Asked>), Failure> {
     let cx = &session.cx;
     let note = |message| drop(events.send(Event::Note { message }));
     let mut submission =
@@ -193,10 +198,6 @@ async fn work(
         .transpose()?;
     let own = own.as_ref().map(|(bucket, key)| (bucket.as_str(), key.as_str()));
     let end = cx.cancel.in_time(job::follow(cx, &cluster.id, &step, name, own)).await?;
-    // Its end is known: the next `run` is another one.
-    if let Submitted::Asked(asked) = submitted {
-        asked.forget(cx).await?;
-    }
     let (state, message) = match &end {
         End::Completed => ("COMPLETED", None),
         End::Failed(why) => ("FAILED", Some(why.clone())),
@@ -206,7 +207,8 @@ async fn work(
     if matches!(end, End::Failed(_)) {
         tell_log(session, cluster, &step, name, events).await?;
     }
-    Ok(end)
+    let asked = if let Submitted::Asked(asked) = submitted { Some(asked) } else { None };
+    Ok((end, asked))
 }
 
 /// What there is of a submission.

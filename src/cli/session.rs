@@ -69,7 +69,7 @@ pub(super) fn find(name: &str) -> PathBuf {
 }
 
 /// The stack's own folder.
-fn folder(name: &str) -> PathBuf {
+pub(super) fn folder(name: &str) -> PathBuf {
     find(name).parent().map(Path::to_owned).unwrap_or_default()
 }
 
@@ -80,12 +80,12 @@ pub(super) fn load(ui: Ui, name: &str) -> Result<Loaded, Failure> {
         Ok(loaded) => {
             let told: Vec<_> = loaded.findings.iter().filter(|f| f.severity >= Severity::Warning).cloned().collect();
             if !told.is_empty() {
-                ui.say(snippet::render(&told, Some(&loaded.source), style));
+                ui.say(snippet::render(&told, std::slice::from_ref(&loaded.source), style));
             }
             Ok(loaded)
         }
         Err(broken) => {
-            ui.say(snippet::render(&broken.findings, broken.source.as_ref(), style));
+            ui.say(snippet::render(&broken.findings, &broken.sources, style));
             Err(Failure::usage(format!("{broken}")))
         }
     }

@@ -1,7 +1,8 @@
 //! `validate`: everything that is wrong with stacks, without a connection.
 
-use super::session::find;
+use super::session::{find, folder};
 use super::{DONE, Global, USAGE};
+use crate::script;
 use crate::stack::{self, Severity};
 use crate::ui::{GREEN, snippet, width};
 
@@ -27,9 +28,14 @@ pub(super) fn run(global: &Global, args: &Args) -> u8 {
     let mut all = Vec::new();
     for name in &args.stacks {
         let path = find(name);
-        let (source, findings) = match stack::load(&path) {
-            Ok(loaded) => (Some(loaded.source), loaded.findings),
-            Err(broken) => (broken.source, broken.findings),
+        let (sources, findings) = match stack::load(&path) {
+            Ok(loaded) => {
+                let mut broken = script::check(&loaded, &folder(name));
+                broken.findings.splice(0..0, loaded.findings);
+                broken.sources.push(loaded.source);
+                (broken.sources, broken.findings)
+            }
+            Err(broken) => (broken.sources, broken.findings),
         };
         if !ui.json() {
             let style = snippet::Style { width: width(), ..snippet::Style::default() };
@@ -37,7 +43,7 @@ pub(super) fn run(global: &Global, args: &Args) -> u8 {
                 [] => ui.out(format!("{GREEN}ok{GREEN:#}  {}", path.display())),
                 found => ui.out(format!(
                     "{}\n{}: {}",
-                    snippet::render(found, source.as_ref(), style),
+                    snippet::render(found, &sources, style),
                     path.display(),
                     snippet::summary(found)
                 )),

@@ -7,7 +7,7 @@ use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::display::DisplayErrorContext;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
-use crate::cloud::http::FENCE;
+use crate::cloud::http::{FENCE, NO_ANSWER};
 use crate::cloud::permit::UNLEASED;
 
 /// What a caller can do about it.
@@ -158,8 +158,9 @@ impl CloudError {
                 } else if let Some(unleased) = said(UNLEASED) {
                     (Class::Unleased, None, unleased)
                 } else {
-                    // "dispatch failure" says nothing that the next cause does not say better.
-                    (Class::Unknown, None, shortened(causes.into_iter().skip(1).collect()))
+                    // "dispatch failure" and "io error" say nothing that the host and the last cause do not.
+                    let named = causes.iter().position(|cause| cause.starts_with(NO_ANSWER)).unwrap_or(0);
+                    (Class::Unknown, None, shortened(causes[named..].to_vec()))
                 }
             }
             _ => (Class::Unknown, None, format!("no answer: {}", chain(error))),

@@ -18,6 +18,9 @@ use crate::residency::EuRegion;
 /// The words by which a refusal of the fence is known again in a chain of errors.
 pub const FENCE: &str = "outside the EU fence";
 
+/// How the failure of a connection begins, before its host.
+pub const NO_ANSWER: &str = "no answer from";
+
 const TLS: tls::Provider = tls::Provider::Rustls(tls::rustls_provider::CryptoMode::AwsLc);
 
 /// Hosts called, with how often.
@@ -95,7 +98,7 @@ impl HttpConnector for FencedConnector {
 
 /// A connection that failed, by the name of the host it was to.
 #[derive(Debug, thiserror::Error)]
-#[error("no answer from {host}")]
+#[error("{NO_ANSWER} {host}")]
 struct NoAnswer {
     host: String,
     source: ConnectorError,

@@ -33,6 +33,11 @@ pub async fn list(cx: &Cx, logs: &str, cluster: &Id, below: &str) -> Result<Vec<
 /// One log, unpacked; `None` if it is not there.
 pub async fn read(cx: &Cx, bucket: &str, key: &str) -> Result<Option<Log>, CloudError> {
     let Some((body, _)) = cx.cloud.get_object(bucket, key).await? else { return Ok(None) };
+    Ok(Some(Log { url: format!("s3://{bucket}/{key}"), text: unpack(key, body) }))
+}
+
+/// The text of a log as it lies in S3 under this key.
+pub fn unpack(key: &str, body: Vec<u8>) -> String {
     let mut bytes = Vec::new();
     if std::path::Path::new(key).extension().is_some_and(|e| e == "gz") {
         // One cut short (a node that died) is still worth its beginning.
@@ -40,7 +45,7 @@ pub async fn read(cx: &Cx, bucket: &str, key: &str) -> Result<Option<Log>, Cloud
     } else {
         bytes = body;
     }
-    Ok(Some(Log { url: format!("s3://{bucket}/{key}"), text: String::from_utf8_lossy(&bytes).into_owned() }))
+    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 /// The last lines of a text that say something.

@@ -103,7 +103,7 @@ impl Object {
     }
 
     /// Reads key, hash and extension out of a listing's key.
-    fn parse(bucket: &str, listed: &Listed) -> Option<Self> {
+    pub fn parse(bucket: &str, listed: &Listed) -> Option<Self> {
         let mut parts = listed.key.strip_prefix(PREFIX)?.splitn(3, '.');
         let (key, content, extension) = (parts.next()?, parts.next()?, parts.next()?);
         is_hash(content).then(|| Self {

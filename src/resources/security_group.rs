@@ -26,6 +26,9 @@ pub const KIND: Kind =
 /// Network interfaces of ended nodes hold on to their groups for a while.
 const LET_GO: Duration = Duration::from_mins(10);
 
+/// What was just made is listed within this.
+const LISTED: Duration = Duration::from_mins(2);
+
 /// What our own rules are described by, to be told from EMR's.
 const OURS: &str = "fruitsinfra: access written in the stack";
 
@@ -85,7 +88,7 @@ impl Resource for SecurityGroup {
         for change in changes {
             match change.field {
                 "access" => {
-                    let live = find(cx, "group-id", &id.0).await?.iter().flat_map(access).collect::<BTreeSet<_>>();
+                    let live = by_id(cx, id).await?.iter().flat_map(access).collect::<BTreeSet<_>>();
                     self.refuse(cx, id, live.difference(&self.access)).await?;
                     self.allow(cx, id, self.access.difference(&live)).await?;
                 }
@@ -116,7 +119,7 @@ impl Resource for SecurityGroup {
 
     async fn delete(&self, cx: &Cx, id: &Id) -> Result<(), CloudError> {
         // EMR's rules in primary and core name one another: neither could go first.
-        for group in find(cx, "group-id", &id.0).await? {
+        for group in by_id(cx, id).await? {
             let permissions = group.ip_permissions.unwrap_or_default();
             if !permissions.is_empty() {
                 let revoke =
@@ -146,12 +149,16 @@ impl SecurityGroup {
 
     /// The id of the group that has this name already, if it is this one.
     async fn claim(&self, cx: &Cx) -> Result<String, CloudError> {
-        let found = find(cx, "group-name", &self.name).await?;
-        let same = found.into_iter().find(|g| {
-            g.vpc_id.as_deref() == Some(&self.vpc)
-                && mark(g, &cx.stack).is_some_and(|m| m.address == self.address().to_string())
+        // A name is taken at once, and listed a moment later: not listed is not another's.
+        let address = self.address();
+        let found = patiently(cx, &address, LISTED, || async {
+            let found = find(cx, "group-name", &self.name).await?;
+            let here = found.into_iter().find(|group| group.vpc_id.as_deref() == Some(&self.vpc));
+            here.ok_or_else(|| CloudError::new(Class::NotYet, format!("{} exists and is not listed yet", self.name)))
         });
-        same.and_then(|group| group.group_id).ok_or_else(|| {
+        let found = found.await?;
+        let same = mark(&found, &cx.stack).is_some_and(|mark| mark.address == address.to_string());
+        found.group_id.filter(|_| same).ok_or_else(|| {
             CloudError::taken(format!("security group {} already exists and is not this stack's", self.name))
         })
     }
@@ -210,6 +217,13 @@ fn tags(group: &Found) -> BTreeMap<String, String> {
 
 fn mark(group: &Found, stack: &str) -> Option<Mark> {
     Mark::read(&tags(group), stack)
+}
+
+/// The group of this id, told at once where a listing would lag.
+async fn by_id(cx: &Cx, id: &Id) -> Result<Vec<Found>, CloudError> {
+    let asked = cx.cloud.ec2.describe_security_groups().group_ids(&id.0).send();
+    let answer = call("ec2 DescribeSecurityGroups", asked).await.or_absent()?;
+    Ok(answer.and_then(|answer| answer.security_groups).unwrap_or_default())
 }
 
 async fn find(cx: &Cx, filter: &str, value: &str) -> Result<Vec<Found>, CloudError> {

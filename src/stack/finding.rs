@@ -17,7 +17,7 @@ pub enum Severity {
 }
 
 /// One finding. Codes: `FI1xx` form, `FI2xx` residency, `FI3xx` EMR, `FI4xx` access, `FI5xx` storage,
-/// `FI6xx` scripts and packages.
+/// `FI6xx` scripts and packages, `FI7xx` secrets and files.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Finding {
     pub code: &'static str,
@@ -32,6 +32,20 @@ pub struct Finding {
     pub span: Range<usize>,
     pub message: String,
     pub hint: Option<String>,
+}
+
+impl Finding {
+    /// An error at a place of a text.
+    pub(crate) fn error(
+        code: &'static str,
+        file: &str,
+        text: &str,
+        span: Range<usize>,
+        message: String,
+        hint: &str,
+    ) -> Self {
+        Problem::new(code, span, message).hint(hint).found_in(file, &Lines::of(text))
+    }
 }
 
 /// A finding that does not know its file yet.
@@ -66,10 +80,30 @@ impl Problem {
             line,
             column,
             span: start..end,
-            message: self.message,
-            hint: self.hint,
+            message: shortened(self.message),
+            hint: self.hint.map(shortened),
         }
     }
+}
+
+/// Longer messages hold a whole value, which nobody reads.
+const LONGEST_MESSAGE: usize = 400;
+
+/// A message with its middle left out where it is too long. A terminal would obey the control characters of a value.
+fn shortened(message: String) -> String {
+    let message = if message.contains(char::is_control) {
+        message.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+    } else {
+        message
+    };
+    let length = message.chars().count();
+    if length <= LONGEST_MESSAGE {
+        return message;
+    }
+    let half = LONGEST_MESSAGE / 2;
+    let (start, end): (String, String) =
+        (message.chars().take(half).collect(), message.chars().skip(length - half).collect());
+    format!("{start} ... {end}")
 }
 
 /// Where the lines of a text begin, counted once for all findings.
@@ -92,9 +126,17 @@ impl<'a> Lines<'a> {
     }
 }
 
+/// Names longer than this are near to nothing.
+const LONGEST_NAME: usize = 100;
+
 /// The name that was probably meant, if one is near enough to be worth saying.
 pub(super) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let most = (name.chars().count() / 3).clamp(1, 3);
+    let length = name.chars().count();
+    // Nothing known is as long, and the distance to it takes the product of both lengths.
+    if length > LONGEST_NAME {
+        return None;
+    }
+    let most = (length / 3).clamp(1, 3);
     known
         .into_iter()
         .map(|candidate| (strsim::damerau_levenshtein(&name.to_lowercase(), &candidate.to_lowercase()), candidate))
@@ -125,6 +167,15 @@ mod tests {
         assert_eq!(inside_a_character.column, 4);
         let beyond = Problem::new("FI100", 900..901, "x").found_in("f.yaml", &Lines::of(text));
         assert_eq!((beyond.line, beyond.column), (3, 1));
+    }
+
+    #[test]
+    fn messages_are_short_and_harmless() {
+        let told = |message: &str| Problem::new("FI100", 0..0, message).found_in("f.yaml", &Lines::of("")).message;
+        assert_eq!(told("`a\u{1b}[31m`"), "`a\u{fffd}[31m`");
+        let long = told(&format!("`{}é` is wrong", "é".repeat(5_000)));
+        assert!(long.chars().count() < 420 && long.starts_with("`éé") && long.ends_with("é` is wrong"), "{long}");
+        assert_eq!(nearest(&"regoin".repeat(1_000_000), ["region"]), None);
     }
 
     #[test]

@@ -45,6 +45,18 @@ pub enum PackagesFrom {
     S3,
 }
 
+/// A package's name as every index spells it, without its extras: `Typing_Extensions` is `typing-extensions`.
+pub(crate) fn normal_package(name: &str) -> String {
+    let name = name.split('[').next().unwrap_or_default().trim();
+    let parts = name.split(['-', '_', '.']).filter(|part| !part.is_empty());
+    parts.collect::<Vec<_>>().join("-").to_lowercase()
+}
+
+/// Whether a package, by its normal name, is TensorFlow.
+pub(crate) fn is_tensorflow(package: &str) -> bool {
+    ["tensorflow", "tensorflow-cpu"].contains(&package)
+}
+
 /// One piece of work, submitted as an EMR step.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(try_from = "forms::JobForm")]

@@ -1,5 +1,6 @@
 //! From a file to a [`Stack`], with everything found on the way. Reads that one file; looks whether
-//! the scripts it names are there; never asks the network. A stack with an error is never returned.
+//! the scripts it names are there; never asks the network. A stack with an error is never returned,
+//! and of a text that holds a secret nothing is told but that.
 
 use std::fmt;
 use std::fs::File;
@@ -8,16 +9,24 @@ use std::path::{Path, PathBuf};
 
 use super::finding::{Finding, Lines, Problem, Severity};
 use super::node::Node;
+use super::secrets::{self, Language};
 use super::{BootstrapWork, JobWork, Stack, Weights, lint, read};
 
 /// No stack is longer.
-const MAX_BYTES: u64 = 1 << 20;
+const LONGEST_STACK: u64 = 1 << 20;
 
-/// The file a stack was read from.
+/// No script or template is longer: EMR and Spark would take it, but nobody wrote it.
+const LONGEST_SCRIPT: u64 = 8 << 20;
+
+/// More findings than these are not told.
+const MOST_FINDINGS: usize = 100;
+
+/// A file that findings are about: a stack, or what it names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Source {
     /// As the user named it.
     pub file: String,
+    /// What it holds, secrets masked.
     pub text: String,
 }
 
@@ -33,8 +42,8 @@ pub struct Loaded {
 /// A stack that cannot: at least one finding is an error.
 #[derive(Debug)]
 pub struct Broken {
-    /// None where the file could not be read as text.
-    pub source: Option<Source>,
+    /// What the findings are about, as far as it could be read as text.
+    pub sources: Vec<Source>,
     /// Everything found, in the order of the file.
     pub findings: Vec<Finding>,
 }
@@ -52,14 +61,48 @@ impl std::error::Error for Broken {}
 /// Reads a stack from a file.
 pub fn load(path: &Path) -> Result<Loaded, Broken> {
     let file = path.display().to_string();
-    match text_of(path) {
+    match text_of(path, LONGEST_STACK, "the stack") {
         Ok(text) => load_text(&file, text, path.parent().unwrap_or(Path::new(""))),
-        Err(problem) => Err(Broken { source: None, findings: vec![problem.found_in(&file, &Lines::of(""))] }),
+        Err(problem) => Err(Broken { sources: vec![], findings: vec![problem.found_in(&file, &Lines::of(""))] }),
     }
+}
+
+/// The text of a script or a template that a stack names, unless there is a secret in it.
+pub fn load_script(path: &Path) -> Result<String, Broken> {
+    let file = path.display().to_string();
+    let text = text_of(path, LONGEST_SCRIPT, "the script");
+    let text = text.map_err(|problem| {
+        let problem = Problem { code: "FI702", ..problem };
+        Broken { sources: vec![], findings: vec![problem.found_in(&file, &Lines::of(""))] }
+    })?;
+    check_script(&file, text)
+}
+
+/// Gives a script's or a template's text back, unless there is a secret in it.
+pub fn check_script(file: &str, text: String) -> Result<String, Broken> {
+    match exposed(file, &text, Language::of(file)) {
+        Some(broken) => Err(broken),
+        None => Ok(text),
+    }
+}
+
+/// The secrets of a text as findings, and the text without them.
+fn exposed(file: &str, text: &str, language: Language) -> Option<Broken> {
+    let found = secrets::find(text, language);
+    if found.is_empty() {
+        return None;
+    }
+    let source = Source { file: file.to_owned(), text: secrets::masked(text, &found) };
+    let lines = Lines::of(&source.text);
+    let findings = found.into_iter().map(|secret| secret.into_problem().found_in(file, &lines)).collect();
+    Some(Broken { findings, sources: vec![source] })
 }
 
 /// Reads a stack from text. Paths in it are relative to `folder`.
 pub fn load_text(file: &str, text: String, folder: &Path) -> Result<Loaded, Broken> {
+    if let Some(broken) = exposed(file, &text, Language::Yaml) {
+        return Err(broken);
+    }
     let source = Source { file: file.to_owned(), text };
     let (stack, problems) = match tree_and_stack(&source.text) {
         Ok((root, stack)) => {
@@ -72,11 +115,14 @@ pub fn load_text(file: &str, text: String, folder: &Path) -> Result<Loaded, Brok
     let lines = Lines::of(&source.text);
     let mut findings: Vec<Finding> =
         problems.into_iter().map(|problem| problem.found_in(&source.file, &lines)).collect();
+    // Errors stay where there are too many to tell.
+    findings.sort_by_key(|finding| (std::cmp::Reverse(finding.severity), finding.span.start, finding.code));
+    findings.truncate(MOST_FINDINGS);
     findings.sort_by_key(|finding| (finding.span.start, finding.code));
     let sound = findings.iter().all(|finding| finding.severity != Severity::Error);
     match stack.filter(|_| sound) {
         Some(stack) => Ok(Loaded { stack, source, findings }),
-        None => Err(Broken { source: Some(source), findings }),
+        None => Err(Broken { sources: vec![source], findings }),
     }
 }
 
@@ -88,7 +134,7 @@ fn tree_and_stack(text: &str) -> Result<(Node, Stack), Vec<Problem>> {
 }
 
 /// The text of a file, or what is wrong with it before its first character is looked at.
-fn text_of(path: &Path) -> Result<String, Problem> {
+fn text_of(path: &Path, longest: u64, what: &str) -> Result<String, Problem> {
     let wrong = |message: String, hint: &str| Problem::new("FI101", 0..0, message).hint(hint);
     let unreadable = |error: io::Error| match error.kind() {
         io::ErrorKind::NotFound => {
@@ -96,14 +142,20 @@ fn text_of(path: &Path) -> Result<String, Problem> {
         }
         _ => wrong(format!("the file cannot be read: {error}"), "check the path and its permissions"),
     };
-    if path.is_dir() {
-        return Err(wrong("this is a folder, not a stack".to_owned(), "name one of the YAML files in it"));
+    // Asked before it is opened: opening a pipe waits for whoever writes, and a device may have no end.
+    let kind = std::fs::metadata(path).map_err(unreadable)?;
+    if kind.is_dir() {
+        return Err(wrong("this is a folder, not a file".to_owned(), "name one of the files in it"));
+    }
+    if !kind.is_file() {
+        return Err(wrong("this is a device or a pipe, not a file".to_owned(), "write it into a file first"));
     }
     let mut bytes = Vec::new();
     let file = File::open(path).map_err(unreadable)?;
-    file.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(unreadable)?;
-    if bytes.len() as u64 > MAX_BYTES {
-        return Err(wrong("the file is longer than 1 MiB, and so no stack".to_owned(), "name the stack's own file"));
+    file.take(longest + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+    if bytes.len() as u64 > longest {
+        let message = format!("the file is longer than {} MiB", longest >> 20);
+        return Err(wrong(message, &format!("name {what}'s own file")));
     }
     if bytes.starts_with(b"\xEF\xBB\xBF") {
         return Err(wrong("the file begins with a byte order mark".to_owned(), "save it as UTF-8 without BOM"));
@@ -206,9 +258,9 @@ mod tests {
         };
         assert_eq!(message(b"\xEF\xBB\xBFstack: a\n"), "the file begins with a byte order mark");
         assert_eq!(message(b"stack: caf\xE9\n"), "the file is not UTF-8 text: byte 10 belongs to no character");
-        assert_eq!(message(&vec![b'a'; 2 << 20]), "the file is longer than 1 MiB, and so no stack");
+        assert_eq!(message(&vec![b'a'; 2 << 20]), "the file is longer than 1 MiB");
         let folder = load(folder.path()).expect_err("is a folder").findings.remove(0);
-        assert_eq!((folder.message.as_str(), folder.code), ("this is a folder, not a stack", "FI101"));
+        assert_eq!((folder.message.as_str(), folder.code), ("this is a folder, not a file", "FI101"));
         let absent = load(Path::new("absent.yaml")).expect_err("is absent");
         assert_eq!(absent.to_string(), "absent.yaml: 1 error");
     }

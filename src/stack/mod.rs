@@ -14,6 +14,7 @@ mod quantity;
 mod read;
 mod release;
 mod schema;
+mod secrets;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -27,7 +28,8 @@ pub use cluster::{Access, Cidr, Cluster, Configuration, Group, Market, RootVolum
 pub use finding::{Finding, Severity};
 pub use forms::{Expire, Place};
 pub use job::{Bootstrap, BootstrapWork, FeatureJob, Job, JobWork, Model, OnFailure, PackagesFrom, Pca, Weights};
-pub use load::{Broken, Loaded, Source, load, load_text};
+pub(crate) use job::{is_tensorflow, normal_package};
+pub use load::{Broken, Loaded, Source, check_script, load, load_script, load_text};
 pub use quantity::{Money, Period};
 pub use release::Release;
 pub use schema::schema;
@@ -146,6 +148,20 @@ pub struct Upload {
     pub from: PathBuf,
     /// A bucket's key and a prefix in it, as in `data/images/`.
     pub to: Place,
+    /// What becomes of symbolic links below `from`.
+    #[serde(default)]
+    pub links: Links,
+}
+
+/// What becomes of symbolic links in an uploaded folder. What `from` itself says may be anywhere.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Links {
+    /// They may lead within the folder; one that leads out of it stops the upload.
+    #[default]
+    Within,
+    /// They are followed wherever they lead.
+    Follow,
 }
 
 /// Who the cluster acts as.

@@ -1,19 +1,50 @@
 //! The JSON Schema of the stack language, for editors. Derived from the types, so that it cannot say
 //! anything else than they do; a test holds it against what the reader accepts.
 
+use serde_json::Value;
+
 use super::Stack;
 
 /// The JSON Schema of the language, for editors.
 #[must_use]
 pub fn schema() -> serde_json::Value {
-    schemars::schema_for!(Stack).to_value()
+    let mut schema = schemars::schema_for!(Stack).to_value();
+    without_nothing(&mut schema);
+    schema
+}
+
+/// What may be left unsaid may not be said to be nothing: the reader takes no `null`, and so the schema offers none.
+fn without_nothing(schema: &mut Value) {
+    match schema {
+        Value::Object(fields) => {
+            if let Some(Value::Array(types)) = fields.get_mut("type") {
+                types.retain(|name| name != "null");
+                if let [only] = types.as_slice() {
+                    let only = only.clone();
+                    fields.insert("type".into(), only);
+                }
+            }
+            if let Some(Value::Array(forms)) = fields.get_mut("anyOf") {
+                forms.retain(|form| form["type"] != "null");
+                if let [only] = forms.as_slice() {
+                    let only = only.clone();
+                    fields.remove("anyOf");
+                    fields.extend(
+                        only.as_object().into_iter().flatten().map(|(key, value)| (key.clone(), value.clone())),
+                    );
+                }
+            }
+            fields.retain(|key, value| key != "default" || !value.is_null());
+            fields.values_mut().for_each(without_nothing);
+        }
+        Value::Array(items) => items.iter_mut().for_each(without_nothing),
+        _ => {}
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
-
-    use serde_json::Value;
 
     use super::*;
     use crate::stack::tests::stacks;
@@ -35,6 +66,27 @@ mod tests {
         }
         assert!(known.len() > 80, "{known:?}");
         assert_eq!(said, known);
+    }
+
+    #[test]
+    fn nothing_is_offered_nowhere() {
+        fn nulls(schema: &Value, path: &str, found: &mut Vec<String>) {
+            match schema {
+                Value::Null => found.push(path.to_owned()),
+                Value::String(text) if text == "null" => found.push(path.to_owned()),
+                Value::Object(fields) => {
+                    fields.iter().for_each(|(key, value)| nulls(value, &format!("{path}/{key}"), found));
+                }
+                Value::Array(items) => items.iter().for_each(|item| nulls(item, path, found)),
+                _ => {}
+            }
+        }
+        let mut found = Vec::new();
+        nulls(&schema(), "", &mut found);
+        assert_eq!(found, Vec::<String>::new());
+        // And what a field was beside nothing, it still is.
+        assert_eq!(schema()["properties"]["account"]["type"], "string");
+        assert!(schema()["properties"]["cluster"]["$ref"].is_string(), "{}", schema()["properties"]["cluster"]);
     }
 
     /// Walks a document along its schema, and notes each field by the object it belongs to.

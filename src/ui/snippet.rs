@@ -1,5 +1,5 @@
-//! Findings as text for a person: the line of the stack, what is wrong under it, what to do. Gives
-//! back a text and prints nothing.
+//! Findings as text for a person: the line of the stack or the script, what is wrong under it, what to
+//! do. Gives back a text and prints nothing; it shows of a line what its source holds, and no secret.
 
 use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
@@ -23,12 +23,12 @@ impl Default for Style {
 /// More than these are only counted.
 const MOST_SHOWN: usize = 50;
 
-/// The findings, one block each. Without a source (the file could not be read) there are no lines.
+/// The findings, one block each. Without its source (the file could not be read) one has no line.
 #[must_use]
-pub fn render(findings: &[Finding], source: Option<&Source>, style: Style) -> String {
+pub fn render(findings: &[Finding], sources: &[Source], style: Style) -> String {
     let renderer = if style.colour { Renderer::styled() } else { Renderer::plain() };
     let renderer = renderer.term_width(style.width).decor_style(DecorStyle::Ascii);
-    let shown = findings.iter().take(MOST_SHOWN).map(|finding| renderer.render(&report(finding, source)));
+    let shown = findings.iter().take(MOST_SHOWN).map(|finding| renderer.render(&report(finding, sources)));
     let mut blocks: Vec<String> = shown.map(|block| format!("{}\n", block.trim_end())).collect();
     if findings.len() > MOST_SHOWN {
         blocks.push(format!("... and {} more\n", findings.len() - MOST_SHOWN));
@@ -45,14 +45,14 @@ pub fn summary(findings: &[Finding]) -> String {
     format!("{}, {}", counted(errors, "error"), counted(warnings, "warning"))
 }
 
-fn report<'a>(finding: &'a Finding, source: Option<&'a Source>) -> Vec<Group<'a>> {
+fn report<'a>(finding: &'a Finding, sources: &'a [Source]) -> Vec<Group<'a>> {
     let level = match finding.severity {
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
         Severity::Info => Level::INFO,
     };
     let title = level.primary_title(finding.message.as_str()).id(finding.code);
-    let mut group = match source {
+    let mut group = match sources.iter().find(|source| source.file == finding.file) {
         Some(source) => title.element(
             Snippet::source(source.text.as_str())
                 .path(finding.file.as_str())
@@ -74,7 +74,7 @@ mod tests {
 
     fn shown(text: &str) -> String {
         let broken = load_text("own.yaml", text.to_owned(), Path::new("")).expect_err("has errors");
-        render(&broken.findings, broken.source.as_ref(), Style::default())
+        render(&broken.findings, &broken.sources, Style::default())
     }
 
     #[test]
@@ -91,9 +91,22 @@ mod tests {
     }
 
     #[test]
+    fn a_secret_is_masked_where_it_stands() {
+        insta::assert_snapshot!(shown("stack: fruits\nargs: [--user, me, --password, hunter2, --quiet]\n"), @r"
+        error[FI701]: a secret stands here in clear text
+         --> own.yaml:2:32
+          |
+        2 | args: [--user, me, --password, *******, --quiet]
+          |                                ^^^^^^^
+          |
+          = help: remove and revoke it; keep it in AWS Secrets Manager of the stack's region, and let the script fetch it by name
+        ");
+    }
+
+    #[test]
     fn a_file_that_cannot_be_read_has_no_lines() {
         let broken = crate::stack::load(Path::new("absent.yaml")).expect_err("is absent");
-        insta::assert_snapshot!(render(&broken.findings, None, Style::default()), @r"
+        insta::assert_snapshot!(render(&broken.findings, &[], Style::default()), @r"
         error[FI101]: there is no such file
         --> absent.yaml
          = help: give the path of a stack, or the name of one in `stacks/`

@@ -104,7 +104,7 @@ struct Archive {
 }
 
 /// Sorted `name==version --hash=sha256:...` lines: the same choice is the same text.
-fn requirements(report: &str) -> Result<String, String> {
+pub fn requirements(report: &str) -> Result<String, String> {
     let report: Report = serde_json::from_str(report).map_err(|e| e.to_string())?;
     let line = |chosen: &Chosen| {
         let Metadata { name, version } = &chosen.metadata;

@@ -85,9 +85,9 @@ def node(tmp_path):
     wheel = make_wheel(tmp_path / "s3")
     sha256 = hashlib.sha256(wheel.read_bytes()).hexdigest()
 
-    def bootstrap(sha256: str = sha256) -> subprocess.CompletedProcess:
+    def bootstrap(sha256: str = sha256, name: str = "ripe-fruit", version: str = "1.0") -> subprocess.CompletedProcess:
         staged = {"region": "eu-west-3", "prefix": "s3://fruits/wheels/", "requirements": f"ripe-fruit==1.0 --hash=sha256:{sha256}"}
-        values = INDEX | {"packages": [{"name": "ripe-fruit", "version": "1.0"}], "staged": staged}
+        values = INDEX | {"packages": [{"name": name, "version": version}], "staged": staged}
         environment = {"PATH": f"{programs}:{os.environ['PATH']}", "HOME": str(tmp_path), "PIP_NO_INDEX": "1"}
         return subprocess.run(
             ["bash", "-s"], input=render(BOOTSTRAP, values), env=environment, capture_output=True, text=True, timeout=120)
@@ -112,6 +112,18 @@ def test_the_bootstrap_installs_and_imports_and_can_run_twice(node):
         done = node()
         assert done.returncode == 0, done.stderr
         assert "imported" in done.stdout and "ripe-fruit 1.0" in done.stdout and "done" in done.stdout
+
+
+@pytest.mark.parametrize(("name", "version"), [("Ripe_Fruit", "1.0"), ("ripe-fruit[peeled]", "1.0"), ("ripe.fruit", "1.0.0"), ("ripe-fruit", "1")])
+def test_a_package_is_known_by_every_spelling_that_pip_takes(node, name, version):
+    done = node(name=name, version=version)
+    assert done.returncode == 0, done.stderr
+    assert " 1.0\n" in done.stdout
+
+
+def test_another_version_than_asked_for_ends_the_bootstrap(node):
+    done = node(version="1.0.1")
+    assert done.returncode != 0 and "==1.0.1 was asked for, 1.0 is here" in done.stderr
 
 
 def test_a_wheel_that_was_changed_ends_the_bootstrap(node):

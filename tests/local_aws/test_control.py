@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 
+import boto3
 import pytest
 from botocore.exceptions import ClientError, ConnectionClosedError, EndpointConnectionError, ReadTimeoutError
 from conftest import SCRIPTS, Account, Server, alive, until, with_emr
@@ -77,6 +78,33 @@ def test_a_hanging_call_does_not_hold_up_the_end(own):
     server.process.terminate()
     assert server.process.wait(10) == 0
     caller.join(10)
+
+
+def test_after_a_call_was_answered_every_later_one_hangs_undone(server, account):
+    s3 = account.client("s3")
+    rule(server, operation="CreateBucket", kind="hang", when="replied")
+    s3.list_buckets()
+    s3.create_bucket(Bucket="answered-1", CreateBucketConfiguration={"LocationConstraint": "eu-west-3"})
+    caller = threading.Thread(target=lost, args=[lambda: s3.put_object(Bucket="answered-1", Key="k", Body=b"x")])
+    caller.start()
+    until(lambda: server.local("GET", "faults")["hanging"] == 1)
+    server.local("DELETE", "faults")
+    caller.join(10)
+    assert "Contents" not in s3.list_objects_v2(Bucket="answered-1")
+    assert server.local("GET", "faults") == {"rules": [], "hanging": 0}
+
+
+def test_processes_with_one_key_are_told_apart_by_their_execution_environment(server, account, monkeypatch):
+    one = account.client("s3")
+    monkeypatch.setenv("AWS_EXECUTION_ENV", "the-other")
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)  # which remembers the environment it began in
+    other = account.client("s3")
+    rule(server, operation="ListBuckets", environment="the-other", code="Busy")
+    server.local("DELETE", "calls")
+    one.list_buckets()
+    with pytest.raises(ClientError, match="Busy"):
+        other.list_buckets()
+    assert [call["environment"] for call in server.local("GET", "calls")["calls"]] == [None, "the-other"]
 
 
 def test_wrong_options_are_refused(tmp_path):

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from conftest import policy, trust, until
+from conftest import Account, policy, trust, until, with_emr
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def test_the_world_is_set_shown_and_reset(server, world):
 
 @pytest.mark.parametrize("wrong", [
     {"nope": 1}, {"listing_lag": 3}, {"listing_lag": {"s3": 1}}, {"listing_lag": {"emr": -1}}, {"listing_lag": {"emr": True}},
-    {"refill": 3}, {"refill": {}}, {"log_delay": None},
+    {"service_endpoint": 1},     {"refill": 3}, {"refill": {}}, {"log_delay": None},
     {"fates": {}}, {"fates": [{"fate": "other"}]}, {"fates": [{"fate": "ends"}]},
     {"fates": [{"fate": "capacity", "seconds": 1}]},
     {"iam_propagation": "long"}, [], {"listing_lag": {"emr": 1}, "iam_propagation": -1},
@@ -348,3 +348,51 @@ def test_a_cluster_without_instances_has_no_log_writer(emr, world):
     cluster = emr.run()
     emr.server.advance(1000)
     assert keys(emr, cluster) == []
+
+
+def test_a_log_writer_of_one_account_disturbs_no_other(emr, world, slowly):
+    other = with_emr(Account(emr.server, f"9{emr.account.number[1:]}"))
+    cluster = emr.waiting()
+    world(refill={"seconds": 100_000})
+    emr.client.terminate_job_flows(JobFlowIds=[cluster])
+    emr.server.local("POST", "clock", {"rate": 600})  # something is due whenever anybody calls
+    for _ in range(10):
+        own = other.run()
+        assert other.describe(own)["ClusterArn"].split(":")[4] == other.account.number
+
+
+def test_a_start_leaves_an_endpoint_that_holds_a_group(emr, world, slowly, refused):
+    world(service_endpoint=True)
+    ec2 = emr.account.client("ec2")
+    vpc = ec2.describe_vpcs()["Vpcs"][0]["VpcId"]
+    primary, core = (
+        ec2.create_security_group(GroupName=name, Description=name, VpcId=vpc)["GroupId"] for name in ("primary", "core")
+    )
+    named = {"EmrManagedMasterSecurityGroup": primary, "EmrManagedSlaveSecurityGroup": core}
+    cluster = emr.waiting(Instances=named)
+    emr.client.terminate_job_flows(JobFlowIds=[cluster])
+    emr.server.advance(100)
+    [left] = ec2.describe_vpc_endpoints(Filters=[{"Name": "tag:Name", "Values": ["emr-service-vpce"]}])["VpcEndpoints"]
+    assert (left["VpcId"], left["VpcEndpointType"], left["State"]) == (vpc, "Interface", "available")
+    assert {"Key": "for-use-with-amazon-emr-managed-policies", "Value": "true"} in left["Tags"]
+    assert [g["GroupId"] for g in left["Groups"]] == [primary]
+    for group in ec2.describe_security_groups(GroupIds=[primary, core])["SecurityGroups"]:
+        ec2.revoke_security_group_ingress(GroupId=group["GroupId"], IpPermissions=group["IpPermissions"])
+    ec2.delete_security_group(GroupId=core)
+    assert refused(ec2.delete_security_group, GroupId=primary)[0] == "DependencyViolation"
+    ec2.delete_vpc_endpoints(VpcEndpointIds=[left["VpcEndpointId"]])
+    assert refused(ec2.delete_security_group, GroupId=primary)[0] == "DependencyViolation"
+    emr.server.advance(100)
+    ec2.delete_security_group(GroupId=primary)
+
+
+def test_one_endpoint_a_vpc_and_none_before_its_release(emr, world):
+    world(service_endpoint=True)
+    ec2 = emr.account.client("ec2")
+    emr.waiting(ReleaseLabel="emr-7.0.0")
+    assert ec2.describe_vpc_endpoints()["VpcEndpoints"] == []
+    subnets = [s["SubnetId"] for s in ec2.describe_subnets()["Subnets"]][:2]
+    for subnet in subnets:
+        emr.waiting(Instances={"Ec2SubnetId": subnet})
+    [left] = ec2.describe_vpc_endpoints()["VpcEndpoints"]
+    assert sorted(left["SubnetIds"]) == sorted(subnets)

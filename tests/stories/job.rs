@@ -2,10 +2,12 @@
 //! none among them; and a job of one's own that fails.
 
 use std::process::Command;
+use std::time::Duration;
 
 use fruitsinfra::python;
 use serde_json::{Value, json};
 
+use crate::support::control::until;
 use crate::support::{Aws, repository};
 
 const STACK: &str = "stacks/minimal.yaml";
@@ -105,7 +107,7 @@ fn a_job_of_ones_own_that_fails_ends_with_6_and_its_own_words() {
              s3://fruits-minimal-logs-000000000000/emr/[cluster]/steps/[step]/stdout.gz ends:
     so far so good
     no grapes in the basket
-         ... job/own: no answer: dispatch failure: Connection reset by peer (os error 104); looking whether it was done
+         ... job/own: no answer from 127.0.0.1: Connection reset by peer (os error 104); looking whether it was done
     error: job `own` failed: Unknown Error.
     help: `fruitsinfra logs stacks/minimal.yaml own` shows all of its logs
     ");
@@ -118,6 +120,42 @@ fn a_job_of_ones_own_that_fails_ends_with_6_and_its_own_words() {
     // An edited script goes up with the run, not before.
     std::fs::write(aws.folder().join("stacks/own.py"), "print('mended')\n").expect("mended");
     run("own").expect(0);
+}
+
+#[test]
+fn a_run_that_was_left_is_followed_on_and_the_next_one_is_another() {
+    let (aws, _) = with_spark();
+    std::fs::write(aws.folder().join("stacks/own.py"), "import time\n\ntime.sleep(4)\nprint('done')\n").expect("a job");
+    aws.edit(STACK, "jobs:\n", "jobs:\n  own: {script: own.py}\n");
+    aws.up(STACK).expect(0);
+    let run = || aws.run(&["run", STACK, "own", "--weights", "untrained"]);
+    let submitted = || aws.count("AddJobFlowSteps");
+    let leave = || {
+        let mut left = aws.spawn(&["run", STACK, "own", "--weights", "untrained"]);
+        let before = submitted();
+        assert!(until(Duration::from_mins(1), || submitted() > before));
+        left.kill().expect("killed");
+        left.wait().expect("gone");
+    };
+    leave();
+    let followed = run().expect(0);
+    assert!(followed.out.contains("is what an interrupted `run` submitted"), "{}", followed.out);
+    assert_eq!(submitted(), 1);
+
+    // One that ended while nobody looked is told, and not run again; the one after it is.
+    leave();
+    let oracle = aws.oracle("eu-west-1");
+    let cluster = aws.status(STACK)["cluster"]["id"].as_str().expect("a cluster").to_owned();
+    let over = || {
+        let steps = aws.wait(oracle.emr.list_steps().cluster_id(&cluster).send()).expect("steps");
+        let state = |step: &aws_sdk_emr::types::StepSummary| step.status.as_ref()?.state.clone();
+        steps.steps().iter().all(|step| state(step).is_some_and(|state| state.as_str() == "COMPLETED"))
+    };
+    assert!(until(Duration::from_mins(1), over));
+    run().expect(0);
+    assert_eq!(submitted(), 2);
+    run().expect(0);
+    assert_eq!(submitted(), 3);
 }
 
 fn array(value: &Value) -> impl Iterator<Item = &Value> {

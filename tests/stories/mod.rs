@@ -2,8 +2,8 @@
 //! group of stories has its own AWS; none needs another's. Nothing here may look inside the binary.
 
 mod changes;
-mod crash;
 mod ended;
+mod ending;
 mod foreign;
 mod job;
 mod journey;

@@ -22,6 +22,14 @@ pub(crate) struct Call {
     /// The access key: `test` is the binary's, an account's number a story's own.
     pub(crate) caller: String,
     pub(crate) mutating: bool,
+    /// The AWS_EXECUTION_ENV of the process that called.
+    pub(crate) environment: Option<String>,
+    /// The HTTP status it was answered with; 0 if it was not.
+    pub(crate) status: u16,
+    /// When it was over, in seconds since 1970.
+    pub(crate) at: f64,
+    /// How long it took.
+    pub(crate) ms: f64,
 }
 
 impl Aws {
@@ -72,6 +80,28 @@ impl Aws {
     /// Whether the first fault has struck.
     pub(crate) fn struck(&self) -> bool {
         self.control("GET", "faults", &json!({}))["rules"][0]["fired"].as_u64().is_some_and(|fired| fired > 0)
+    }
+
+    /// How many calls hang at this moment.
+    pub(crate) fn hanging(&self) -> u64 {
+        self.control("GET", "faults", &json!({}))["hanging"].as_u64().expect("a count")
+    }
+
+    /// How often the faults have struck, all together.
+    pub(crate) fn strikes(&self) -> u64 {
+        let faults = self.control("GET", "faults", &json!({}));
+        let rules = faults["rules"].as_array().into_iter().flatten();
+        rules.filter_map(|rule| rule["fired"].as_u64()).sum()
+    }
+
+    /// Makes the world behave: see `scripts/local_aws/world.py`.
+    pub(crate) fn world(&self, settings: &Value) {
+        self.control("POST", "world", settings);
+    }
+
+    /// The world as it is by default.
+    pub(crate) fn plain_world(&self) {
+        self.control("DELETE", "world", &json!({}));
     }
 
     /// Lets simulated time leap.

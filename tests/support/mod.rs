@@ -86,7 +86,8 @@ impl Aws {
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the binary starts")
     }
 
-    fn command(&self, args: &[&str]) -> Command {
+    /// `fruitsinfra --local ...`, to be started.
+    pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut command = clean(self.folder());
         command.arg("--local").args(args);
         command
@@ -201,7 +202,7 @@ fn settings() -> insta::internals::SettingsBindDropGuard {
         (r"([.@])[0-9a-f]{12}\b", "$1[hash]"),
         (r"\d{4}-\d\d-\d\d \d\d:\d\d(:\d\d)? UTC", "[time]"),
         (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", "[time]"),
-        (r"\(process \d+\)", "(process [pid])"),
+        (r"on \S+ \(process \d+\)", "on [host] (process [pid])"),
         (r"\d+\.\d\d USD", "[amount] USD"),
         (r"(\d+ h )?(\d+ min )?\d+ s\b", "[while]"),
     ] {

@@ -89,6 +89,30 @@ impl Oracle<'_> {
         found
     }
 
+    /// The states of a cluster's steps.
+    pub(crate) fn steps(&self, cluster: &str) -> Vec<String> {
+        let mut pages = self.emr.list_steps().cluster_id(cluster).into_paginator().items().send();
+        let mut states = Vec::new();
+        while let Some(step) = self.aws.wait(pages.next()) {
+            let state = step.expect("steps").status.and_then(|status| status.state).expect("a state");
+            states.push(state.as_str().to_owned());
+        }
+        states
+    }
+
+    /// Keys below a prefix, with their sizes.
+    pub(crate) fn objects(&self, bucket: &str, prefix: &str) -> BTreeMap<String, usize> {
+        let mut pages = self.s3.list_objects_v2().bucket(bucket).prefix(prefix).into_paginator().send();
+        let mut found = BTreeMap::new();
+        while let Some(page) = self.aws.wait(pages.next()) {
+            for object in page.expect("a page").contents() {
+                let size = object.size().unwrap_or_default().try_into().expect("a size");
+                found.insert(object.key().expect("a key").to_owned(), size);
+            }
+        }
+        found
+    }
+
     pub(crate) fn bucket(&self, name: &str, tags: &[(&str, &str)]) {
         let place = BucketLocationConstraint::from(self.region.as_str());
         let place = CreateBucketConfiguration::builder().location_constraint(place).build();

@@ -107,6 +107,8 @@ class Lifecycle:
         if shortage := fates.shortage(c):
             self.terminate(c, at, Reason("INSTANCE_FAILURE", shortage))
             return
+        if self.world.service_endpoint:
+            network.leave_endpoint(c, at)
         for group in c.groups:
             network.launch(c, group, group.requested, at)
         c.launched = True

@@ -3,6 +3,7 @@
 Each is written with the nodes' own role. It must never know what a log says, nor write for a cluster that has no log URI.
 """
 
+import math
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -10,6 +11,7 @@ from . import node
 from .model import Cluster
 
 REFILL = 10.0  # simulated seconds between two objects of a log writer that goes on while its cluster ends
+AT_ONCE = 30  # objects at most that it puts when the clock has leapt: the rest would only cost time
 
 
 @dataclass
@@ -29,8 +31,10 @@ class Writer:
     lingers: float
 
     def over(self) -> bool:
-        ended = self.cluster.ended
-        return ended is not None and self.due > ended + self.lingers
+        return self.due > self.end()
+
+    def end(self) -> float:
+        return math.inf if self.cluster.ended is None else self.cluster.ended + self.lingers
 
     def path(self) -> str:
         moment = datetime.fromtimestamp(self.due, UTC).strftime("%Y-%m-%d-%H-%M-%S")
@@ -69,7 +73,9 @@ class Logs:
         if not self._world.refill:
             self._writers.clear()
         for writer in self._writers:
-            while writer.due <= now and not writer.over():
+            last = min(now, writer.end())
+            writer.due = max(writer.due, last - AT_ONCE * REFILL)
+            while writer.due <= last:
                 await node.put_log(writer.cluster, self.endpoint, writer.path(), b"the instance ends\n")
                 writer.due += REFILL
         self._writers = [writer for writer in self._writers if not writer.over()]

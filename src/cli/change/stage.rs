@@ -113,7 +113,12 @@ fn tell_what_is_there(ui: Ui, outcome: &Outcome, summary: &Summary) {
         ui.text(format!("No answer yet, so perhaps done: {}.", outcome.unknown.join(", ")));
     }
     if !summary.there.is_empty() {
-        ui.text(format!("There now: {}.", summary.there.join(", ")));
+        // A cluster's id is what one pays for; the other ids tell a person nothing.
+        let short = |thing: &String| match thing.split_once(" (") {
+            Some((address, _)) if !address.starts_with("cluster/") => address.to_owned(),
+            _ => thing.clone(),
+        };
+        ui.text(format!("There now: {}.", summary.there.iter().map(short).collect::<Vec<_>>().join(", ")));
     }
 }
 

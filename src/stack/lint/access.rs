@@ -1,4 +1,5 @@
-//! `FI4xx`: who may come in, and what the nodes may touch. The world is never let in.
+//! `FI4xx`: who may come in, what the nodes may touch, and names of what is somebody else's. The world is
+//! never let in.
 
 use std::collections::BTreeSet;
 
@@ -9,6 +10,57 @@ pub(super) fn check(cx: &mut Cx<'_>) {
     openings(cx);
     network(cx);
     grants(cx);
+    existing(cx);
+    key_pair(cx);
+}
+
+/// Roles and profiles are named as IAM names them, or by an ARN of their own kind.
+fn existing(cx: &mut Cx<'_>) {
+    let stack = cx.stack;
+    let nodes = match &stack.roles.nodes {
+        NodesRole::Existing(existing) => Some(existing),
+        NodesRole::Ours(_) => None,
+    };
+    let scaling = stack.cluster.as_ref().and_then(|cluster| cluster.auto_scaling_role.as_ref());
+    let named: [(&[&str], _, _, _); 4] = [
+        (&["roles", "nodes"], nodes, "role", 64),
+        (&["roles", "service"], stack.roles.service.as_ref(), "role", 64),
+        (&["instance_profile"], stack.instance_profile.as_ref(), "instance-profile", 128),
+        (&["cluster", "auto_scaling_role"], scaling, "role", 64),
+    ];
+    for (path, existing, kind, most) in named {
+        let Some(existing) = existing else { continue };
+        let path = [path, &["existing"]].concat();
+        let what = kind.replace('-', " ");
+        let of_kind = match existing.existing.splitn(6, ':').collect::<Vec<_>>()[..] {
+            ["arn", _, "iam", "", _, resource] => resource.starts_with(&format!("{kind}/")),
+            // Other ARNs are told of as such.
+            ["arn", ..] if existing.existing.split(':').count() < 6 => continue,
+            ["arn", ..] => false,
+            _ => true,
+        };
+        let name = existing.name();
+        let legal = |c: char| c.is_ascii_alphanumeric() || "_+=,.@-".contains(c);
+        if !of_kind {
+            let message = format!("`{}` is the ARN of something else than a {what}", existing.existing);
+            cx.error("FI409", &path, message, format!("write its name, or arn:...:iam::<account>:{kind}/<name>"));
+        } else if name.is_empty() && existing.existing.is_empty() {
+            // What is empty is told of as such.
+        } else if name.is_empty() || name.len() > most || !name.chars().all(legal) {
+            let hint = format!("1 to {most} letters, digits and _ + = , . @ -");
+            cx.error("FI409", &path, format!("`{name}` cannot be the name of a {what} in IAM"), hint);
+        }
+    }
+}
+
+fn key_pair(cx: &mut Cx<'_>) {
+    let name = cx.stack.cluster.as_ref().and_then(|cluster| cluster.key_pair.as_deref());
+    if let Some(name) = name
+        && !(1..=255).contains(&name.len()) | !name.chars().all(|c| c.is_ascii_graphic() || c == ' ')
+    {
+        let message = format!("`{name}` cannot be the name of a key pair in EC2");
+        cx.error("FI409", &["cluster", "key_pair"], message, "write its name of 1 to 255 ASCII characters");
+    }
 }
 
 fn openings(cx: &mut Cx<'_>) {

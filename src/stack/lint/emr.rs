@@ -6,7 +6,7 @@ use super::Cx;
 use crate::residency::EuRegion;
 use crate::stack::facts::{InstanceType, instance_type, instance_types, release_in, releases};
 use crate::stack::finding::{Severity, meant, nearest};
-use crate::stack::{Cluster, Group, Release};
+use crate::stack::{Cluster, Configuration, Group, Job, JobWork, Release, Stack};
 
 /// What EMR installs by name, over all releases.
 const APPLICATIONS: [&str; 24] = [
@@ -40,6 +40,10 @@ const MORE_APPLICATIONS: [&str; 2] = ["Zeppelin", "ZooKeeper"];
 /// EMR reads at most this of a step's arguments, in all.
 const STEP_ARGUMENTS: usize = 10_240;
 
+/// EMR's longest text, and its longest name.
+const TEXT: usize = 10_280;
+const NAME: usize = 256;
+
 pub(super) fn check(cx: &mut Cx<'_>) {
     let Some(cluster) = &cx.stack.cluster else { return };
     release(cx, cluster.release);
@@ -51,6 +55,77 @@ pub(super) fn check(cx: &mut Cx<'_>) {
     python(cx, cluster);
     settings(cx, cluster);
     arguments(cx);
+    texts(cx, cluster);
+}
+
+/// Every text that EMR is sent is one it takes: XML has no control characters, and fields have their lengths.
+fn texts(cx: &mut Cx<'_>, cluster: &Cluster) {
+    let stack = cx.stack;
+    let mut texts: Vec<(Vec<String>, String, usize)> = Vec::new();
+    let path = |parts: &[&str]| parts.iter().map(|part| (*part).to_owned()).collect::<Vec<_>>();
+    if let Some(name) = &cluster.name {
+        // The name in AWS begins with the stack's, so that a listing finds it.
+        texts.push((
+            path(&["cluster", "name"]),
+            name.clone(),
+            NAME - "-main ".len() - stack.name.chars().count().min(64),
+        ));
+    }
+    for (part, group) in cluster.groups() {
+        texts.extend(group.name.iter().map(|name| (path(&Cx::in_group(part, "name")), name.clone(), NAME)));
+        configured(&path(&Cx::in_group(part, "configurations")), &group.configurations, &mut texts);
+    }
+    configured(&path(&["cluster", "configurations"]), &cluster.configurations, &mut texts);
+    for (index, action) in stack.bootstrap.iter().enumerate() {
+        let here = path(&["bootstrap", &index.to_string()]);
+        texts.push(([&here[..], &["name".to_owned()]].concat(), action.name.clone(), NAME));
+        for (argument, text) in action.args.iter().enumerate() {
+            texts.push(([&here[..], &["args".to_owned(), argument.to_string()]].concat(), text.clone(), TEXT));
+        }
+    }
+    for (key, job) in &stack.jobs {
+        if let JobWork::Script { args, .. } = &job.work {
+            let args = args.iter().enumerate();
+            texts.extend(
+                args.map(|(index, text)| (path(&["jobs", key, "args", &index.to_string()]), text.clone(), TEXT)),
+            );
+        }
+        texts.extend(
+            job.conf.iter().map(|(name, value)| (path(&["jobs", key, "conf", name]), format!("{name}={value}"), TEXT)),
+        );
+    }
+    for (path, text, most) in texts {
+        let path: Vec<&str> = path.iter().map(String::as_str).collect();
+        // EMR would take line breaks in names; scripts and listings would not.
+        let breaks = if most <= NAME { "" } else { "\t\n\r" };
+        let unfit = |c: char| c.is_control() && !breaks.contains(c) || matches!(c, '\u{fffe}' | '\u{ffff}');
+        if text.contains(unfit) {
+            cx.error("FI315", &path, "a control character stands here, which EMR does not take", "remove it");
+        } else if text.chars().count() > most {
+            let message = format!("{} characters are too many for EMR", text.chars().count());
+            cx.error("FI315", &path, message, format!("write {most} at most"));
+        }
+    }
+    let number = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    if let Some(release) = cluster.os_release.as_deref().filter(|release| !release.split('.').all(number)) {
+        let message = format!("`{release}` is not a release of Amazon Linux");
+        cx.error("FI315", &["cluster", "os_release"], message, "write it as AWS does, as in 2023.9.20250929.0");
+    }
+}
+
+/// The texts of settings, each with its place and the most that EMR takes.
+fn configured(above: &[String], list: &[Configuration], texts: &mut Vec<(Vec<String>, String, usize)>) {
+    for (index, configuration) in list.iter().enumerate() {
+        let here = [above, &[index.to_string()]].concat();
+        let at = |parts: &[&str]| here.iter().cloned().chain(parts.iter().map(|part| (*part).to_owned())).collect();
+        texts.push((at(&["classification"]), configuration.classification.clone(), TEXT));
+        for (name, value) in &configuration.properties {
+            let longer = if name.chars().count() > value.chars().count() { name } else { value };
+            texts.push((at(&["properties", name]), longer.clone(), TEXT));
+        }
+        let within: Vec<String> = at(&["configurations"]);
+        configured(&within, &configuration.configurations, texts);
+    }
 }
 
 fn release(cx: &mut Cx<'_>, release: Release) {
@@ -205,10 +280,25 @@ fn settings(cx: &mut Cx<'_>, cluster: &Cluster) {
 fn arguments(cx: &mut Cx<'_>) {
     let stack = cx.stack;
     for (key, job) in &stack.jobs {
-        let length = job.arguments().map(|text| text.chars().count()).sum::<usize>();
+        let length = step(stack, key, job);
         if length > STEP_ARGUMENTS {
             let message = format!("the job's arguments have {length} characters; EMR takes {STEP_ARGUMENTS}");
             cx.error("FI314", &["jobs", key], message, "put them into a file in a bucket, and give its place");
         }
     }
+}
+
+/// How long the arguments of a job's step are at most: ours, which name the script and its places, and the stack's.
+fn step(stack: &Stack, key: &str, job: &Job) -> usize {
+    const OURS: &str = "spark-submit --deploy-mode client s3:// /fruitsinfra/objects/job-.0123456789ab.py";
+    const TEMPLATE: &str = "--input s3:// --output s3:// --weights s3:// /fruitsinfra/objects/weights-untrained.0123456789ab.weights.h5 \
+        --weights-source untrained --conf spark.executor.cores=000 --conf spark.executor.memory=00000000m \
+        --conf spark.executor.memoryOverhead=00000000m";
+    const BUCKET: usize = 63;
+    let places = job.features().map_or(0, |features| {
+        TEMPLATE.len() + 3 * BUCKET + features.input.prefix.chars().count() + features.output.prefix.chars().count()
+    });
+    let home = stack.default_bucket_name("home", "000000000000").len();
+    let said: usize = job.arguments().map(|text| text.chars().count()).sum();
+    OURS.len() + home + key.len() + places + said + job.conf.len() * "--conf=".len()
 }

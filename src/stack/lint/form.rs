@@ -1,6 +1,6 @@
 //! `FI12x`: names, keys, tags and amounts that AWS or this program would refuse later.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Cx;
 use crate::stack::Period;
@@ -8,6 +8,10 @@ use crate::stack::Period;
 /// So that `<stack>-<key>-<account>` and the names of roles keep within AWS's lengths.
 const LONGEST_STACK: usize = 32;
 const LONGEST_KEY: usize = 24;
+
+/// What no name of ours may begin with: S3 keeps two for itself, and EC2 would read a group's name as an id.
+const KEPT: [(&str, &str); 3] =
+    [("sthree-", "buckets of S3's own"), ("amzn-s3-demo-", "buckets of S3's own"), ("sg-", "ids of security groups")];
 
 /// Keys that have a meaning of their own in addresses.
 const RESERVED: [(&str, &str, &str); 3] = [
@@ -31,6 +35,9 @@ fn identity(cx: &mut Cx<'_>) {
             "begin with a letter; lower-case letters, digits and single hyphens; {LONGEST_STACK} characters at most"
         );
         cx.error("FI120", &["stack"], format!("`{}` cannot begin the names of buckets", stack.name), hint);
+    } else if let Some((kept, whose)) = KEPT.iter().find(|(kept, _)| format!("{}-", stack.name).starts_with(kept)) {
+        let message = format!("`{}` begins as the {whose} do: AWS refuses names in `{kept}`", stack.name);
+        cx.error("FI120", &["stack"], message, "choose another name for the stack");
     }
     if let Some(account) = &stack.account
         && !(account.len() == 12 && account.bytes().all(|byte| byte.is_ascii_digit()))
@@ -89,6 +96,12 @@ fn tags(cx: &mut Cx<'_>) {
     tag_map(cx, &["tags"], &stack.tags);
     if let Some(cluster) = &stack.cluster {
         tag_map(cx, &["cluster", "tags"], &cluster.tags);
+        // The cluster bears both.
+        let all = stack.tags.keys().chain(cluster.tags.keys()).collect::<BTreeSet<_>>().len();
+        if all > MOST_TAGS && stack.tags.len() <= MOST_TAGS && cluster.tags.len() <= MOST_TAGS {
+            let message = format!("with the stack's own the cluster would have {all} tags, which are too many");
+            cx.error("FI124", &["cluster", "tags"], message, format!("keep {MOST_TAGS} in all"));
+        }
     }
 }
 
@@ -104,6 +117,7 @@ fn tag_map(cx: &mut Cx<'_>, above: &[&str], tags: &BTreeMap<String, String>) {
             format!("keep {MOST_TAGS}: AWS takes 50, with ours and EMR's"),
         );
     }
+    let mut plain: BTreeMap<String, &str> = BTreeMap::new();
     for (key, value) in tags {
         let path = [above, &[key]].concat();
         let prefix = key.split(':').next().unwrap_or_default().to_lowercase();
@@ -113,6 +127,9 @@ fn tag_map(cx: &mut Cx<'_>, above: &[&str], tags: &BTreeMap<String, String>) {
             cx.error("FI124", &path, "the name of a tag has 1 to 128 characters", "shorten it");
         } else if let Some(wrong) = wrong_tag(key).or_else(|| wrong_tag(value)) {
             cx.error("FI124", &path, format!("the tag {wrong}"), "use letters, digits, spaces and _ . : / = + - @");
+        } else if let Some(other) = plain.insert(key.to_lowercase(), key) {
+            let message = format!("`{key}` and `{other}` differ in case alone: IAM takes them for one tag");
+            cx.error("FI124", &path, message, "keep one of the two");
         }
     }
 }

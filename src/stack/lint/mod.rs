@@ -125,6 +125,64 @@ mod tests {
         finds_in_cluster("FI123", "  task: {<<core>>: {type: m5.xlarge}}\n  core: {type: m5.xlarge, name: x}\n");
         finds("FI124", &format!("{HEAD}tags: {{'aws:x': <<a>>}}\n"));
         finds("FI124", &format!("{HEAD}tags: {{x: <<a*b>>}}\n"));
+        finds("FI124", &format!("{HEAD}tags: {{Project: a, project: <<b>>}}\n"));
+        finds("FI124", &format!("{HEAD}tags: {{{}: <<b>>}}\n", "k".repeat(129)));
+        finds("FI124", &format!("{HEAD}tags: {{k: <<{}>>}}\n", "v".repeat(257)));
+        assert_eq!(findings(&format!("{HEAD}tags: {{{}: {}}}\n", "k".repeat(128), "v".repeat(256))), []);
+        let tags = |from: usize, to: usize| (from..to).map(|n| format!("t{n}: a")).collect::<Vec<_>>().join(", ");
+        finds("FI124", &format!("{HEAD}<<tags>>: {{{}}}\n", tags(0, 36)));
+        let both = |own: &str, tags_of_stack: &str| {
+            format!("{HEAD}{LOGS}tags: {{{tags_of_stack}}}\n{CLUSTER}  <<tags>>: {{{own}}}\n")
+        };
+        finds("FI124", &both(&tags(20, 40), &tags(0, 20)));
+        assert_eq!(findings(&both(&tags(5, 35), &tags(0, 20)).replace("<<", "").replace(">>", "")), []);
+        for kept in ["sthree-x", "amzn-s3-demo-x", "sg-x", "sg"] {
+            let finding = finds("FI120", &format!("stack: <<{kept}>>\nregion: eu-west-3\nowner: a\n"));
+            assert!(finding.message.contains("AWS refuses"), "{finding:?}");
+        }
+    }
+
+    #[test]
+    fn names_that_iam_and_ec2_refuse() {
+        let nodes = |name: &str| format!("roles: {{nodes: {{existing: <<{name}>>}}}}\n");
+        for wrong in ["a role", "é", "path/role", &"r".repeat(65), "'arn:aws:iam::000000000000:user/x'"] {
+            finds_in_cluster("FI409", &nodes(wrong));
+        }
+        finds_in_cluster("FI409", &nodes("'arn:aws:s3:::x'"));
+        let profile = |name: &str| format!("instance_profile: {{existing: <<{name}>>}}\n");
+        finds_in_cluster("FI409", &profile("'arn:aws:iam::000000000000:role/x'"));
+        finds_in_cluster("FI409", &profile(&"p".repeat(129)));
+        finds_in_cluster("FI409", "  auto_scaling_role: {existing: <<a b>>}\n");
+        for name in ["'x_+=,.@-1'", "'arn:aws:iam::000000000000:role/a/path/x'", &"r".repeat(64)] {
+            let text = format!("{HEAD}{LOGS}{CLUSTER}{}", nodes(name)).replace("<<", "").replace(">>", "");
+            assert_eq!(findings(&text), [], "{name}");
+        }
+        finds_in_cluster("FI409", "  key_pair: <<clé>>\n");
+        finds_in_cluster("FI409", &format!("  key_pair: <<{}>>\n", "k".repeat(256)));
+    }
+
+    #[test]
+    fn texts_that_emr_refuses() {
+        finds_in_cluster("FI315", &format!("  name: <<{}>>\n", "n".repeat(245)));
+        assert_eq!(findings(&format!("{HEAD}{LOGS}{CLUSTER}  name: {}\n", "é".repeat(244))), []);
+        finds_in_cluster("FI315", "  name: <<\"a\\u0007b\">>\n");
+        finds_in_cluster("FI315", "  os_release: <<newest>>\n");
+        finds_in_cluster("FI315", &format!("bootstrap: [{{name: <<\"a\\nrm\">>, script: {}}}]\n", script()));
+        finds_in_cluster("FI315", "  core: {type: m5.xlarge, name: <<\"a\\0\">>}\n");
+        let configured =
+            |value: &str| format!("  configurations: [{{classification: a, properties: {{b: {value}}}}}]\n");
+        finds_in_cluster("FI315", &configured("<<\"\\x1b\">>"));
+        finds_in_cluster("FI315", &configured(&format!("<<{}>>", "v".repeat(10_281))));
+        let action = |arg: &str| format!("bootstrap: [{{name: a, script: {}, args: [{arg}]}}]\n", script());
+        finds_in_cluster("FI315", &action(&format!("<<{}>>", "x".repeat(10_281))));
+        assert_eq!(findings(&format!("{HEAD}{LOGS}{CLUSTER}{}", action(&"x".repeat(10_280)))), []);
+        let many: Vec<String> = (0..17).map(|n| format!("{{name: a{n}, script: {}}}", script())).collect();
+        finds_in_cluster("FI313", &format!("<<bootstrap>>: [{}]\n", many.join(", ")));
+        // All of a step's arguments count, also those that we add.
+        let own =
+            |length: usize| format!("jobs: {{<<own>>: {{script: {}, args: [{}]}}}}\n", script(), "x".repeat(length));
+        finds_in_cluster("FI314", &own(10_240 - 60));
+        assert_eq!(findings(&format!("{HEAD}{LOGS}{CLUSTER}{}", own(10_000).replace("<<", "").replace(">>", ""))), []);
     }
 
     #[test]
@@ -248,6 +306,24 @@ mod tests {
     fn storage() {
         finds_in_buckets("FI501", "  data: {name: <<fruits-Data>>}\n");
         finds_in_buckets("FI501", "  data: {name: <<fruits-a.b>>}\n");
+        for wrong in [
+            "fr",
+            "192.168.5.4",
+            "xn--fruits",
+            "sthree-fruits",
+            "amzn-s3-demo-fruits",
+            "fruits-",
+            "-fruits",
+            "fruits_x",
+            "fruits-s3alias",
+            "fruits--ol-s3",
+            "fruits--x-s3",
+            "fruits--table-s3",
+        ] {
+            finds_in_buckets("FI501", &format!("  data: {{existing: <<{wrong}>>}}\n"));
+        }
+        finds_in_buckets("FI501", &format!("  data: {{existing: <<{}>>}}\n", "b".repeat(64)));
+        assert_eq!(findings(&format!("{HEAD}buckets:\n  data: {{existing: {}}}\n", "b".repeat(63))), []);
         finds_in_buckets("FI502", "  data: {name: <<mine>>}\n");
         finds_in_buckets("FI503", "  a: {name: fruits-x}\n  b: {name: <<fruits-x>>}\n");
         finds_in_buckets("FI504", "  data: {expire: <<36h>>}\n");
@@ -256,12 +332,18 @@ mod tests {
         assert_eq!(undeclared.hint.as_deref(), Some("did you mean `data`?"));
         finds("FI506", &upload("<<data//images/>>"));
         finds("FI506", &upload("<<data/../images/>>"));
+        finds("FI506", &upload(&format!("<<data/{}/>>", "p".repeat(800))));
+        finds("FI506", &upload("<<\"data/a\\tb/\">>"));
         finds("FI507", &upload("<<data/images>>"));
         finds("FI505", &format!("{HEAD}{LOGS}roles: {{nodes: {{read: [data, <<other>>]}}}}\n"));
 
         let job = |input: &str, output: &str| format!("template: a.j2, input: {input}, output: {output}");
         let own = |jobs: &str| format!("{HEAD}{LOGS}{CLUSTER}{PACKAGES}jobs: {{{jobs}}}\n");
         finds("FI508", &own(&format!("f: {{{}}}", job("data", "<<data/>>"))));
+        for glob in ["a[1]", "a*", "a?", "{a,b}", "a\\b", "^a"] {
+            finds("FI511", &own(&format!("f: {{{}}}", job(&format!("<<'data/{glob}/'>>"), "data/"))));
+            finds("FI511", &own(&format!("f: {{{}}}", job("data/images/", &format!("<<'data/{glob}/'>>")))));
+        }
         let two =
             format!("f: {{{}}}, g: {{{}}}", job("data/images/", "data/"), job("data/images/", "<<data/features/>>"));
         finds("FI509", &own(&two));
@@ -279,6 +361,15 @@ mod tests {
         finds("FI602", &own("pandas: <<latest>>"));
         finds("FI603", &own("whell: <<0.44.0>>"));
         finds("FI603", &own("'pandas<1.3': <<1.2.5>>"));
+        for wrong in ["s3fs[", "s3fs]", "s3fs[]", "s3fs[a,]", "s3fs[a]b", "s3fs-", "[a]", "s3fs[a"] {
+            finds("FI603", &own(&format!("'{wrong}': <<1.0>>")));
+        }
+        assert_eq!(findings(&own("'dask[array,dataframe]': 1.0, 'dask-expr[a_b.c]': 1.0")), []);
+        finds("FI612", &own("Pillow: 11.3.0, pillow: <<11.3.0>>"));
+        finds("FI612", &own("s3fs: 1.0, 's3fs[boto3]': <<1.0>>"));
+        finds("FI604", &own("'pyspark[sql]': <<3.5.3>>"));
+        finds("FI605", &own("PyArrow: <<22.0.0>>"));
+        finds("FI607", &own("'tensorflow[and-cuda]': 2.19.1, tensorflow_cpu: <<2.19.1>>"));
         finds("FI604", &own("pyspark: <<3.5.3>>"));
         finds("FI605", &own("pyarrow: <<22.0.0>>"));
         finds("FI606", &own("pandas: <<3.0.0>>"));

@@ -2,12 +2,13 @@
 //! one TensorFlow, and files that are there.
 
 use std::cmp::Ordering;
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::Cx;
 use crate::stack::facts::instance_type;
 use crate::stack::finding::nearest;
-use crate::stack::{BootstrapWork, JobWork, Weights};
+use crate::stack::{BootstrapWork, JobWork, Weights, is_tensorflow, normal_package};
 
 /// The newest wheels that the Python of a release can install: later ones were never built for it.
 /// From the files of the Python package index.
@@ -63,12 +64,18 @@ fn packages(cx: &mut Cx<'_>) {
                 "add `packages`, each with its version",
             );
         }
+        let mut plain: BTreeMap<String, &str> = BTreeMap::new();
         for (name, version) in packages {
             let path = ["bootstrap", &index, "packages", name];
+            let package = normal_package(name);
             pinned(cx, &path, name, version);
-            suspicious(cx, &path, name);
+            suspicious(cx, &path, name, &package);
             if let Some(python) = &python {
-                installable(cx, &path, name, version, python);
+                installable(cx, &path, &package, version, python);
+            }
+            if let Some(other) = plain.insert(package, name) {
+                let message = format!("`{other}` and `{name}` are one package: pip takes one version of it");
+                cx.error("FI612", &path, message, "keep one of the two");
             }
         }
     }
@@ -89,19 +96,31 @@ fn pinned(cx: &mut Cx<'_>, path: &[&str], name: &str, version: &str) {
     }
 }
 
-fn suspicious(cx: &mut Cx<'_>, path: &[&str], name: &str) {
-    let legal = |c: char| c.is_ascii_alphanumeric() || "-_.[],".contains(c);
-    if !name.starts_with(|c: char| c.is_ascii_alphanumeric()) || !name.chars().all(legal) {
+/// `name`, or `name[extra,other]`, as PEP 508 has them.
+fn is_package(name: &str) -> bool {
+    let word = |text: &str| {
+        let ends = |c: Option<char>| c.is_some_and(|c| c.is_ascii_alphanumeric());
+        let legal = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+        ends(text.chars().next()) && ends(text.chars().last()) && text.chars().all(legal)
+    };
+    match name.split_once('[') {
+        None => word(name),
+        Some((name, extras)) => word(name) && extras.strip_suffix(']').is_some_and(|all| all.split(',').all(word)),
+    }
+}
+
+fn suspicious(cx: &mut Cx<'_>, path: &[&str], name: &str, package: &str) {
+    if !is_package(name) {
         cx.error(
             "FI603",
             path,
             format!("`{name}` cannot be the name of a package"),
             "write the name alone, its version as the value",
         );
-    } else if name == "pyspark" {
+    } else if package == "pyspark" {
         cx.warning("FI604", path, "a second Spark would hide the release's own", "remove it: EMR brings pyspark");
-    } else if !USUAL.contains(&name)
-        && let Some(near) = nearest(name, USUAL).filter(|near| near.len() == name.len() && near.len() > 4)
+    } else if !USUAL.contains(&package)
+        && let Some(near) = nearest(package, USUAL).filter(|near| near.len() == package.len() && near.len() > 4)
     {
         cx.warning(
             "FI603",
@@ -143,7 +162,8 @@ fn tensorflow(cx: &mut Cx<'_>) {
     for (index, action) in stack.bootstrap.iter().enumerate() {
         let BootstrapWork::Template { packages, .. } = &action.work else { continue };
         let index = index.to_string();
-        for name in packages.keys().filter(|name| matches!(name.as_str(), "tensorflow" | "tensorflow-cpu")) {
+        let named = packages.keys().map(|name| (name, normal_package(name)));
+        for (name, plain) in named.filter(|(_, plain)| is_tensorflow(plain)) {
             let path = ["bootstrap", &index, "packages", name];
             if stack.tensorflow_application() {
                 let message = "TensorFlow comes as an application already: two versions would meet in one process";
@@ -152,7 +172,7 @@ fn tensorflow(cx: &mut Cx<'_>) {
             if let Some(earlier) = found.first() {
                 cx.error("FI607", &path, format!("`{earlier}` is TensorFlow already"), "keep one of the two");
             }
-            if let ("tensorflow-cpu", Some((part, group))) = (name.as_str(), arm) {
+            if let ("tensorflow-cpu", Some((part, group))) = (plain.as_str(), arm) {
                 let message =
                     format!("tensorflow-cpu has no wheel for arm64, which {} of group {part} is", group.instance_type);
                 cx.error("FI608", &path, message, "install `tensorflow` of the same version");

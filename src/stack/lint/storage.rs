@@ -137,9 +137,18 @@ fn reference(cx: &mut Cx<'_>, path: &[&str], place: &Place) {
     }
 }
 
+/// The longest prefix that leaves names below it some room: S3 takes keys of 1,024 bytes.
+const LONGEST_PREFIX: usize = 800;
+
 /// A prefix is a folder: S3 would take anything, and make another key of it.
 fn well_formed(cx: &mut Cx<'_>, path: &[&str], prefix: &str) {
-    if prefix.starts_with('/') || prefix.contains("//") {
+    if prefix.len() > LONGEST_PREFIX {
+        let message = format!("a prefix of {} bytes leaves no room for names: S3 takes keys of 1,024", prefix.len());
+        cx.error("FI506", path, message, format!("write {LONGEST_PREFIX} bytes at most"));
+    } else if prefix.contains(char::is_control) {
+        let message = "the prefix has a control character, which no listing of S3 can show";
+        cx.error("FI506", path, message, "write letters, digits and - _ . /");
+    } else if prefix.starts_with('/') || prefix.contains("//") {
         let message = format!("`{prefix}` has an empty part: `//` makes another key than `/`");
         cx.error("FI506", path, message, "write one slash between parts, and none in front");
     } else if prefix.split('/').any(|part| part == "." || part == "..") {
@@ -159,6 +168,15 @@ fn well_formed(cx: &mut Cx<'_>, path: &[&str], prefix: &str) {
 fn outputs(cx: &mut Cx<'_>) {
     let stack = cx.stack;
     let jobs: Vec<_> = stack.jobs.iter().filter_map(|(key, job)| Some((key, job.features()?))).collect();
+    for (key, job) in &jobs {
+        for (field, place) in [("input", &job.input), ("output", &job.output)] {
+            if let Some(glob) = place.prefix.chars().find(|c| "*?[]{}^\\".contains(*c)) {
+                let message =
+                    format!("Spark reads `{glob}` in a path as a pattern, and would look elsewhere than in {place}");
+                cx.error("FI511", &["jobs", key, field], message, "name the folder without * ? [ ] { } ^ and \\");
+            }
+        }
+    }
     let overlap = |one: &Place, other: &Place| one.holds(other) || other.holds(one);
     for (index, (key, job)) in jobs.iter().enumerate() {
         let path = ["jobs", key, "output"];

@@ -1,0 +1,195 @@
+//! What is fuzzed: each target feeds bytes to a part of the library that reads what others wrote, and holds what
+//! must be true of its answer. The suite replays them, the engine in `engine/` searches with them. None may reach
+//! beyond loopback.
+
+mod answers;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use fruitsinfra::blueprint::{self, Materials};
+use fruitsinfra::cloud::mark::Mark;
+use fruitsinfra::cloud::objects::Listed;
+use fruitsinfra::cloud::surroundings::Surroundings;
+use fruitsinfra::job::results::Report;
+use fruitsinfra::job::{arguments, logs};
+use fruitsinfra::lease::Holder;
+use fruitsinfra::plan::plan;
+use fruitsinfra::resource::Resource;
+use fruitsinfra::resources::object::Object;
+use fruitsinfra::stack::{self, Finding, Loaded, Source};
+use fruitsinfra::ui::plan::{Shown, json, text};
+use fruitsinfra::ui::snippet;
+use fruitsinfra::{price, residency, script, wheels};
+
+pub(crate) type Target = fn(&[u8]);
+
+pub(crate) const TARGETS: [(&str, Target); 10] = [
+    ("stack", stack_text),
+    ("scripts", scripts),
+    ("secrets", secrets),
+    ("words", words),
+    ("lease", lease),
+    ("report", report),
+    ("objects", objects),
+    ("logs", packed_logs),
+    ("pip", pip),
+    ("answers", answers::answers),
+];
+
+fn loaded(data: &[u8]) -> Option<Loaded> {
+    let text = std::str::from_utf8(data).ok()?.to_owned();
+    let lines = text.split('\n').count();
+    let (sources, findings, loaded) = match stack::load_text("own.yaml", text, Path::new("")) {
+        Ok(loaded) => (vec![loaded.source.clone()], loaded.findings.clone(), Some(loaded)),
+        Err(broken) => (broken.sources, broken.findings, None),
+    };
+    assert!(loaded.is_some() || !findings.is_empty(), "a stack is refused without a word");
+    for finding in &findings {
+        assert!((1..=lines).contains(&finding.line) && finding.column >= 1, "{finding:?}");
+        assert!(finding.message.chars().count() < 1_000, "a message of {} characters", finding.message.len());
+    }
+    shown(&findings, &sources);
+    loaded
+}
+
+/// As a person sees them: a few lines each, of whatever length the text's are.
+fn shown(findings: &[Finding], sources: &[Source]) {
+    let shown = snippet::render(findings, sources, snippet::Style::default());
+    assert!(shown.len() < 200_000, "{} bytes are shown", shown.len());
+}
+
+/// The loader: YAML text to a stack or to findings.
+fn stack_text(data: &[u8]) {
+    loaded(data);
+}
+
+/// What a stack becomes without a connection: scripts, resources, plan, price.
+fn scripts(data: &[u8]) {
+    let Some(loaded) = loaded(data) else { return };
+    script::check(&loaded, Path::new(""));
+    let stack = &loaded.stack;
+    let mut materials = Materials::default();
+    for action in &stack.bootstrap {
+        let folder = Path::new("");
+        if let Ok(text) = script::bootstrap(stack, action, folder, None) {
+            materials.bootstrap.insert(action.name.clone(), text);
+        }
+    }
+    let around = Surroundings::offline(stack.region, stack.account.as_deref(), None);
+    for (key, job) in &stack.jobs {
+        if let Ok(text) = script::job(stack, key, job, Path::new("")) {
+            let args = arguments(stack, job, "s3://home/job.py", None, &around.account);
+            assert!(args.iter().map(|arg| arg.chars().count()).sum::<usize>() <= 10_240, "EMR refuses {key}");
+            materials.jobs.insert(key.clone(), text);
+        }
+    }
+    let desired = blueprint::blueprint(stack, &materials, &around);
+    let cost = price::estimate(stack);
+    // A plan may refuse (two resources at one address); it must not panic.
+    if let Ok(plan) = plan::<Arc<dyn Resource>>(&desired, &[]) {
+        let shown = Shown { cost: Some(&cost), ..Shown::of(stack, &around.account) };
+        json(&plan, &shown);
+        text(&plan, &shown);
+    }
+}
+
+/// Scripts of one's own: what is told of a text that holds a secret shows no character of it.
+fn secrets(data: &[u8]) {
+    let Some((which, data)) = data.split_first() else { return };
+    let file = ["a.py", "a.sh", "a.yaml", "a.sh.j2"][usize::from(*which) % 4];
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    match stack::check_script(file, text.to_owned()) {
+        Ok(same) => assert_eq!(same, text),
+        Err(broken) => {
+            let [source] = broken.sources.as_slice() else { panic!("one text, {} sources", broken.sources.len()) };
+            assert_eq!((source.text.len(), source.text.lines().count()), (text.len(), text.lines().count()));
+            for finding in &broken.findings {
+                let shown = &source.text[finding.span.clone()];
+                assert!(!shown.is_empty() && shown.chars().all(|c| "*\r\n".contains(c)), "{finding:?}");
+                let hidden = &text[finding.span.clone()];
+                assert!(hidden.len() < 12 || !finding.message.contains(hidden), "{finding:?}");
+            }
+            shown(&broken.findings, &broken.sources);
+        }
+    }
+}
+
+/// What is read is written, and read back as the same.
+fn same<T: std::str::FromStr + ToString + PartialEq + std::fmt::Debug>(word: &str) {
+    if let Ok(read) = word.parse::<T>() {
+        assert_eq!(read.to_string().parse::<T>().ok().as_ref(), Some(&read), "{word:?}");
+    }
+}
+
+/// Single words of the language and of addresses.
+fn words(data: &[u8]) {
+    let Ok(word) = std::str::from_utf8(data) else { return };
+    same::<stack::Period>(word);
+    same::<stack::Money>(word);
+    same::<stack::Cidr>(word);
+    same::<stack::Release>(word);
+    same::<stack::Place>(word);
+    same::<stack::Weights>(word);
+    same::<residency::EuRegion>(word);
+    if let Ok(range) = word.parse::<stack::Cidr>() {
+        assert_eq!(range.network().network(), range.network());
+    }
+    let _ = residency::region_abroad(word);
+    if let Some((bucket, prefix)) = logs::split(word) {
+        assert!(word.ends_with(&format!("{bucket}/{prefix}")));
+    }
+}
+
+/// The body of a lease.
+fn lease(data: &[u8]) {
+    let Ok(holder) = serde_json::from_slice::<Holder>(data) else { return };
+    let _ = holder.to_string();
+    let written = serde_json::to_vec(&holder).expect("is written");
+    assert_eq!(serde_json::from_slice::<Holder>(&written).ok(), Some(holder));
+}
+
+/// What a job reports.
+fn report(data: &[u8]) {
+    let Ok(report) = serde_json::from_slice::<Report>(data) else { return };
+    let written = serde_json::to_vec(&report).expect("is written");
+    serde_json::from_slice::<Report>(&written).expect("is read back");
+}
+
+/// Keys of objects and tags, a line each.
+fn objects(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    let tags =
+        text.lines().filter_map(|line| line.split_once('=')).map(|(k, v)| (k.to_owned(), v.to_owned())).collect();
+    if let Some(mark) = Mark::read(&tags, "fruits") {
+        assert_eq!(Mark::read(&mark.tags(), "fruits"), Some(mark.clone()));
+        assert!(mark.key("").is_none_or(|key| mark.address.ends_with(key)));
+        mark.belongs_to("data@fruits.example");
+    }
+    for line in text.lines() {
+        let listed = Listed { key: line.to_owned(), size: 0, etag: String::new(), modified: None };
+        if let Some(object) = Object::parse("home", &listed) {
+            assert_eq!(object.path().as_deref(), Some(line));
+            object.url().expect("has an address");
+            object.beside_url().expect("has a folder");
+            object.fields();
+        }
+    }
+}
+
+/// Logs as EMR packs them.
+fn packed_logs(data: &[u8]) {
+    for key in ["stderr.gz", "stderr"] {
+        let text = logs::unpack(key, data.to_vec());
+        let tail = logs::tail(&text, 20);
+        assert!(tail.lines().count() <= 20 && tail.len() <= text.len());
+    }
+}
+
+/// What pip answers.
+fn pip(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    if let Ok(list) = wheels::requirements(text) {
+        assert!(list.is_empty() || list.ends_with('\n'));
+    }
+}
