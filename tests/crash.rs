@@ -26,8 +26,8 @@ use crate::support::{Aws, repository};
 /// Another one each time would find more, and tell less: the soak draws its own.
 const SEED: u64 = 20_261_125;
 
-/// A soak's stages, each with an AWS of its own.
-const WORKERS: u64 = 2;
+/// A soak's stages, each with an AWS of its own: more than cores, for they wait as much as they work.
+const WORKERS: u64 = 4;
 
 #[test]
 fn an_up_killed_at_any_operation_is_completed_by_running_it_again() {

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::fs;
+use std::path::PathBuf;
 
 use super::flow::{Flow, Stand};
 use super::point::Chart;
@@ -14,6 +15,8 @@ pub(super) const REGION: &str = "eu-west-3";
 
 /// Small files that each upload adds.
 const FILES: usize = 24;
+/// Those that a stack begins with.
+const FIRST: usize = 3;
 
 /// What went wrong with one flow, by what it is called in the figures.
 #[derive(Clone, Debug, Default)]
@@ -72,8 +75,18 @@ pub(super) struct Life<'a> {
 impl<'a> Life<'a> {
     pub(super) fn new(aws: &'a Aws, oracle: &'a Oracle<'a>, name: String) -> Self {
         let stand = Stand::Nothing;
-        let life =
-            Self { aws, oracle, name, stand, changed: false, newer: false, files: 3, births: 0, steps: 0, perhaps: 0 };
+        let life = Self {
+            aws,
+            oracle,
+            name,
+            stand,
+            changed: false,
+            newer: false,
+            files: FIRST,
+            births: 0,
+            steps: 0,
+            perhaps: 0,
+        };
         life.write();
         life
     }
@@ -90,7 +103,12 @@ impl<'a> Life<'a> {
             Flow::UpWithReplacement => self.newer = !self.newer,
             Flow::Uploads => self.files += FILES,
             Flow::Run => self.steps += 1,
-            Flow::UpFromNothing | Flow::UpAgain | Flow::Down | Flow::Destroy => {}
+            // A long soak is not about ever more files.
+            Flow::UpFromNothing => {
+                self.files = FIRST;
+                fs::remove_dir_all(self.images_folder()).expect("images that were sent");
+            }
+            Flow::UpAgain | Flow::Down | Flow::Destroy => {}
         }
         if flow.gives_birth() {
             self.births += 1;
@@ -146,11 +164,15 @@ jobs:
         fs::write(folder.join(self.file()), text).expect("a stack");
         let job = format!("import time\n\ntime.sleep(2)\nprint('{} done')\n", pick("this", "that"));
         fs::write(folder.join(format!("stacks/{name}.py")), job).expect("a job");
-        let images = folder.join("out").join(name);
+        let images = self.images_folder();
         fs::create_dir_all(&images).expect("a folder");
         for (key, body) in self.images() {
             fs::write(images.join(key), body).expect("an image");
         }
+    }
+
+    fn images_folder(&self) -> PathBuf {
+        self.aws.folder().join("out").join(&self.name)
     }
 
     fn images(&self) -> impl Iterator<Item = (String, String)> {
