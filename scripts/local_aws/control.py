@@ -1,4 +1,6 @@
-"""The server's own paths under /_local/: health, call log, clock, faults, shutdown. They are never logged as calls to AWS."""
+"""The server's own paths under /_local/: health, calls (the log), clock, faults (rules: `faults`), world (settings: `world`),
+shutdown. They are never logged as calls to AWS.
+"""
 
 import json
 from urllib.parse import parse_qsl
@@ -7,8 +9,9 @@ PREFIX = "/_local/"
 
 
 class Control:
-    def __init__(self, clock, calls, faults, settle, stop):
-        self.clock, self.calls, self.faults = clock, calls, faults
+    def __init__(self, clock, calls, faults, world, settle, stop):
+        """`world` is None where the model has no such settings."""
+        self.clock, self.calls, self.faults, self.world = clock, calls, faults, world
         self._settle, self._stop = settle, stop
 
     async def answer(self, method: str, path: str, query: str, body: bytes) -> tuple[int, dict]:
@@ -52,6 +55,20 @@ class Control:
 
     async def delete_faults(self, _query, _body) -> dict:
         self.faults.clear()
+        return {"ok": True}
+
+    async def get_world(self, _query, _body) -> dict:
+        return self.world.show() if self.world else {}
+
+    async def post_world(self, query, body) -> dict:
+        if self.world is None:
+            raise ValueError("moto is neither late nor fateful: settings of the world are for --model ministack")
+        self.world.set(body)
+        return await self.get_world(query, body)
+
+    async def delete_world(self, _query, _body) -> dict:
+        if self.world:
+            self.world.reset()
         return {"ok": True}
 
     async def post_shutdown(self, _query, _body) -> dict:

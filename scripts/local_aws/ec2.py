@@ -1,16 +1,15 @@
-"""Mends to ministack's EC2: groups in use cannot be deleted, and instance types are those of EMR's lists, by zone.
+"""Mends to ministack's EC2: groups in use cannot be deleted, interface endpoints use some, and instance types are those of EMR's
+lists, by zone.
 
 All else passes through to ministack unchanged. It must never know one client from another.
 """
 
-from fnmatch import fnmatchcase
 from urllib.parse import parse_qs
 
-from . import envelopes
+from . import endpoints
 from .emr import facts
 from .emr.model import Scope
-
-NAMESPACE = "http://ec2.amazonaws.com/doc/2016-11-15/"
+from .query import answer, filters, first, listed, meets, refuse
 
 
 class Handler:
@@ -19,43 +18,17 @@ class Handler:
 
     async def __call__(self, method, path, headers, body, query):
         await self._emr.settle()
+        endpoints.settle(self._emr.clock.now())
         params = {**query, **parse_qs(body.decode("utf-8", "replace"))} if body else dict(query)
         own = OPERATIONS.get(first(params, "Action"))
         answer = own(params, self._emr) if own else None
         return answer or await self._inner(method, path, headers, body, query)
 
 
-def first(params: dict, key: str) -> str:
-    return (params.get(key) or [""])[0]
-
-
-def listed(params: dict, prefix: str) -> list[str]:
-    found = []
-    while value := first(params, f"{prefix}.{len(found) + 1}"):
-        found.append(value)
-    return found
-
-
-def filters(params: dict) -> dict[str, list[str]]:
-    found, number = {}, 1
-    while name := first(params, f"Filter.{number}.Name"):
-        found[name] = listed(params, f"Filter.{number}.Value")
-        number += 1
-    return found
-
-
-def refuse(code: str, message: str):
-    return envelopes.for_ministack(envelopes.error("ec2", 400, code, message))
-
-
-def answer(operation: str, inner: str):
-    head = '<?xml version="1.0" encoding="UTF-8"?>\n'
-    text = f'{head}<{operation}Response xmlns="{NAMESPACE}"><requestId>local</requestId>{inner}</{operation}Response>'
-    return 200, {"Content-Type": "text/xml"}, text.encode()
-
-
 def delete_security_group(params: dict, emr):
-    """AWS's DependencyViolation, where other groups' rules or a live cluster need the group; else ministack decides."""
+    """AWS's DependencyViolation, where another group's rules, an instance, a network interface, an endpoint or a live cluster need
+    the group; else ministack decides.
+    """
     from ministack.core.responses import get_account_id, get_region
     from ministack.services import ec2
 
@@ -66,12 +39,14 @@ def delete_security_group(params: dict, emr):
         for rule in [*other["IpPermissions"], *other["IpPermissionsEgress"]]
         for pair in rule.get("UserIdGroupPairs", [])
     )
-    worn = any(
-        group["GroupId"] == group_id
-        for instance in ec2._instances.values() if instance["State"]["Name"] != "terminated"
-        for group in instance.get("SecurityGroups", [])
-    )
-    if referring or worn or emr.using(Scope(get_account_id(), get_region()), group_id):
+    worn = [
+        *(group for one in ec2._instances.values() if one["State"]["Name"] != "terminated"
+          for group in one.get("SecurityGroups", [])),
+        *(group for one in ec2._network_interfaces.values() for group in one["Groups"]),
+        *(group for one in ec2._vpc_endpoints.values() for group in endpoints.groups(one)),
+    ]
+    worn_here = any(group["GroupId"] == group_id for group in worn)
+    if referring or worn_here or emr.using(Scope(get_account_id(), get_region()), group_id):
         return refuse("DependencyViolation", f"resource {group_id} has a dependent object")
     return None
 
@@ -86,7 +61,7 @@ def describe_instance_type_offerings(params: dict, _emr):
     for name in sorted(facts.instance_types()):
         zones = facts.zones_with(name, region)
         for place in zones if by.startswith("availability-zone") else [region] if zones else []:
-            if any(fnmatchcase(name, p) for p in patterns) and any(fnmatchcase(place, p) for p in places):
+            if meets(name, patterns) and meets(place, places):
                 items.append(
                     f"<item><instanceType>{name}</instanceType><locationType>{by}</locationType>"
                     f"<location>{place}</location></item>"
@@ -104,7 +79,7 @@ def describe_instance_types(params: dict, _emr):
         return refuse("InvalidInstanceType", f"The following supplied instance types do not exist: [{', '.join(unknown)}]")
     patterns = filters(params).get("instance-type", ["*"])
     items = "".join(
-        instance_type(here[name]) for name in asked or sorted(here) if any(fnmatchcase(name, p) for p in patterns)
+        instance_type(here[name]) for name in asked or sorted(here) if meets(name, patterns)
     )
     return answer("DescribeInstanceTypes", f"<instanceTypeSet>{items}</instanceTypeSet>")
 
@@ -123,6 +98,7 @@ def instance_type(kind: facts.InstanceType) -> str:
 
 
 OPERATIONS = {
+    **endpoints.OPERATIONS,
     "DeleteSecurityGroup": delete_security_group,
     "DescribeInstanceTypeOfferings": describe_instance_type_offerings,
     "DescribeInstanceTypes": describe_instance_types,

@@ -8,6 +8,39 @@ from xml.sax.saxutils import escape
 CODE_XML = re.compile(rb"<Code>([^<]+)</Code>")
 CODE_JSON = re.compile(rb'"(?:__type|code)"\s*:\s*"([^"]+)"', re.IGNORECASE)
 
+# What each service answers when it is asked too often, and when it fails itself: status, code, message. Sources: EMR, AWS's
+# knowledge centre on its "Rate exceeded" and the API reference's InternalServerException; IAM, STS, the throttling code that
+# botocore's _retry.json retries, the API reference's ServiceFailure and, of the errors common to all services,
+# ServiceUnavailable; EC2, "Error codes for the Amazon EC2 API", its server errors, and the 503 that clients log with
+# RequestLimitExceeded; S3, its "List of error codes"; the others, their service models in botocore.
+WORDS = {
+    "throttled": {
+        "elasticmapreduce": (400, "ThrottlingException", "Rate exceeded"),
+        "iam": (400, "Throttling", "Rate exceeded"),
+        "sts": (400, "Throttling", "Rate exceeded"),
+        "ec2": (503, "RequestLimitExceeded", "Request limit exceeded."),
+        "s3": (503, "SlowDown", "Please reduce your request rate."),
+        "scheduler": (429, "ThrottlingException", "Rate exceeded"),
+        "tagging": (400, "ThrottledException", "Rate exceeded"),
+        "*": (400, "ThrottlingException", "Rate exceeded"),
+    },
+    "unavailable": {
+        "elasticmapreduce": (500, "InternalServerException", "An internal server error occurred."),
+        "iam": (500, "ServiceFailure", "The request processing has failed because of an unknown error."),
+        "ec2": (503, "Unavailable", "The server is overloaded and can't handle the request."),
+        "s3": (500, "InternalError", "We encountered an internal error. Please try again."),
+        "scheduler": (500, "InternalServerException", "Unexpected error encountered while processing the request."),
+        "tagging": (500, "InternalServiceException", "The request processing failed because of an unknown error."),
+        "*": (503, "ServiceUnavailable", "The request has failed due to a temporary failure of the server."),
+    },
+}
+
+
+def worded(service: str, meaning: str) -> tuple[int, str, str] | None:
+    """Status, code and message that a service means it with; None for what is no meaning but a code."""
+    of = WORDS.get(meaning)
+    return of and of.get(service, of["*"])
+
 
 def error(protocol: str, status: int, code: str, message: str) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
     """Status, headers and body of an error of `protocol` (as in operations.Call)."""
@@ -19,18 +52,19 @@ def error(protocol: str, status: int, code: str, message: str) -> tuple[int, lis
         body = json.dumps({"__type": code, "message": message}).encode()
     else:
         kind = b"application/xml" if protocol == "s3" else b"text/xml"
-        body = xml(protocol, escape(code), escape(message), request).encode()
+        fault = "Sender" if status < 500 else "Receiver"
+        body = xml(protocol, fault, escape(code), escape(message), request).encode()
     return status, [(b"content-type", kind), (b"content-length", str(len(body)).encode()), *headers], body
 
 
-def xml(protocol: str, code: str, message: str, request: str) -> str:
+def xml(protocol: str, fault: str, code: str, message: str, request: str) -> str:
     head = '<?xml version="1.0" encoding="UTF-8"?>\n'
     if protocol == "s3":
         return f"{head}<Error><Code>{code}</Code><Message>{message}</Message><RequestId>{request}</RequestId></Error>"
     if protocol == "ec2":
         inner = f"<Errors><Error><Code>{code}</Code><Message>{message}</Message></Error></Errors>"
         return f"{head}<Response>{inner}<RequestID>{request}</RequestID></Response>"
-    inner = f"<Error><Type>Sender</Type><Code>{code}</Code><Message>{message}</Message></Error>"
+    inner = f"<Error><Type>{fault}</Type><Code>{code}</Code><Message>{message}</Message></Error>"
     return f"{head}<ErrorResponse>{inner}<RequestId>{request}</RequestId></ErrorResponse>"
 
 

@@ -41,7 +41,7 @@ class Gateway:
         call = operations.identify(scope["method"], scope["path"], query, headers, form)
         request = fingerprint(call, scope["method"], scope["path"], query, body)
         reply = Reply(send)
-        rule = self.faults.match(call)
+        rule = self.faults.match(call, scope["path"])
         if rule is None:
             await self.model(scope, receive, reply)
         else:
@@ -57,7 +57,8 @@ class Gateway:
             await asyncio.sleep(rule.seconds)
             await (reply.release() if rule.when == "after" else self.model(scope, receive, reply))
         elif rule.kind == "error":
-            status, headers, body = envelopes.error(call.protocol, rule.status, rule.code, rule.message)
+            words = envelopes.worded(call.service, rule.code) or (rule.status, rule.code, rule.message)
+            status, headers, body = envelopes.error(call.protocol, *words)
             await reply.instead(status, headers, b"" if scope["method"] == "HEAD" else body)
         else:
             if rule.kind == "hang":

@@ -23,6 +23,7 @@ from .clock import HURRY, Clock
 from .control import Control
 from .faults import Faults
 from .gateway import Gateway
+from .world import World
 
 LOOPBACK = "127.0.0.1"
 log = logging.getLogger("local_aws")
@@ -73,7 +74,8 @@ async def serve(options, listener: socket.socket) -> None:
     port = listener.getsockname()[1]
     endpoint = f"http://{LOOPBACK}:{port}"
     clock, faults = Clock(options.rate or (HURRY if options.model == "moto" else None)), Faults()  # moto's clusters tell no one
-    model = load_model(options, endpoint, clock)
+    world = World(clock)
+    model = load_model(options, endpoint, clock, world)
     server = Server(uvicorn.Config(
         lambda scope, receive, send: gateway(scope, receive, send), interface="asgi3", http=Protocol, ws="none",
         lifespan="off", loop="asyncio", log_config=None, access_log=False, server_header=False, date_header=False,
@@ -84,7 +86,7 @@ async def serve(options, listener: socket.socket) -> None:
         faults.clear()
         server.should_exit = True
 
-    gateway = Gateway(model.app, Control(clock, Calls(), faults, model.settle, stop))
+    gateway = Gateway(model.app, Control(clock, Calls(), faults, None if options.model == "moto" else world, model.settle, stop))
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop)
     await model.start()
@@ -104,13 +106,13 @@ async def serve(options, listener: socket.socket) -> None:
         log.info("ended")
 
 
-def load_model(options, endpoint: str, clock: Clock):
+def load_model(options, endpoint: str, clock: Clock, world: World):
     """The chosen model. Imported here, because each needs its own packages."""
     if options.model == "moto":
         from .models.moto import Moto as Model
     else:
         from .models.ministack import Ministack as Model
-    return Model(options.account, endpoint, clock, options.cache)
+    return Model(options.account, endpoint, clock, options.cache, world)
 
 
 def write_status(path: Path, status: dict) -> None:

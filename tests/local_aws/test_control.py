@@ -129,7 +129,7 @@ def test_clock(server):
 def test_unknown_control_paths_and_rules(server):
     with pytest.raises(Exception, match="404"):
         server.local("GET", "nothing")
-    for wrong in ({"kind": "other"}, {"nope": 1}):
+    for wrong in ({"kind": "other"}, {"nope": 1}, {"rate": 0}, {"rate": 1.5}, {"rate": "often"}, {"mutating": "yes"}, {"path": 1}):
         with pytest.raises(Exception, match="400"):
             rule(server, **wrong)
 
@@ -162,6 +162,105 @@ def test_the_nth_call_and_how_often(server, account):
     assert [outcome() for _ in range(5)] == [None, "SlowDown", "SlowDown", None, None]
 
 
+def outcomes(server, client, calls: str, **members) -> str:
+    """Which of these calls (l: ListRoles, g: GetUser of nobody) a fresh rule strikes: X for struck, . for let through."""
+    server.local("DELETE", "faults")
+    rule(server, kind="error", code="Struck", **members)
+    struck = ""
+    for one in calls:
+        try:
+            client.list_roles() if one == "l" else client.get_user(UserName="nobody")
+            struck += "."
+        except ClientError as error:
+            struck += "X" if error.response["Error"]["Code"] == "Struck" else "."
+    return struck
+
+
+def test_a_rate_is_drawn_alike_in_every_run(server, account):
+    iam = account.client("iam")
+    first = outcomes(server, iam, "l" * 200, rate=0.25, seed=7, nth=3, count=1)
+    assert first == outcomes(server, iam, "l" * 200, rate=0.25, seed=7)
+    assert first != outcomes(server, iam, "l" * 200, rate=0.25, seed=8)
+    assert 25 <= first.count("X") <= 75  # four standard deviations about 50
+    assert outcomes(server, iam, "l" * 20, rate=1) == "X" * 20
+    shown = server.local("GET", "faults")["rules"][0]
+    assert (shown["rate"], shown["seed"], shown["seen"], shown["fired"]) == (1, 0, 20, 20)
+
+
+def test_a_draw_depends_on_its_own_operation_alone(server, account):
+    iam = account.client("iam")
+    alone = outcomes(server, iam, "l" * 40, rate=0.5, seed=1)
+    mixed = outcomes(server, iam, "lg" * 40, rate=0.5, seed=1)
+    assert mixed[::2] == alone
+    assert mixed[1::2] != alone
+
+
+def test_two_rules_of_one_seed_draw_apart(server, account):
+    iam = account.client("iam")
+    rule(server, rate=0.5, code="One", seed=3)
+    rule(server, rate=0.5, code="Other", seed=3)
+    seen = []
+    for _ in range(60):
+        try:
+            iam.list_roles()
+        except ClientError as error:
+            seen.append(error.response["Error"]["Code"])
+    assert {"One", "Other"} == set(seen)
+    assert len(seen) < 60
+    assert [r["seen"] for r in server.local("GET", "faults")["rules"]] == [60, 60]
+
+
+def test_only_what_changes_or_only_what_does_not(server, account, refused):
+    s3 = account.client("s3")
+    bucket = {"Bucket": f"mutating-{account.number}", "CreateBucketConfiguration": {"LocationConstraint": "eu-west-3"}}
+    rule(server, mutating=True, nth=0, code="Struck")
+    s3.list_buckets()
+    assert refused(s3.create_bucket, **bucket)[0] == "Struck"
+    server.local("DELETE", "faults")
+    rule(server, mutating=False, nth=0, code="Struck")
+    s3.create_bucket(**bucket)
+    assert refused(s3.list_buckets)[0] == "Struck"
+
+
+def test_only_a_path(server, account, refused):
+    s3 = account.client("s3")
+    name = f"path-{account.number}"
+    s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": "eu-west-3"})
+    rule(server, operation="PutObject", path=f"/{name}/fruits infra/lease", code="Struck")
+    s3.put_object(Bucket=name, Key="other", Body=b"")
+    assert refused(s3.put_object, Bucket=name, Key="fruits infra/lease.json", Body=b"")[0] == "Struck"
+    assert server.local("GET", "faults")["rules"][0]["seen"] == 1
+
+
+OWN_WORDS = [
+    ("emr", "list_clusters", "throttled", (400, "ThrottlingException", "Rate exceeded")),
+    ("emr", "list_clusters", "unavailable", (500, "InternalServerException", "An internal server error occurred.")),
+    ("iam", "list_roles", "throttled", (400, "Throttling", "Rate exceeded")),
+    ("iam", "list_roles", "unavailable",
+     (500, "ServiceFailure", "The request processing has failed because of an unknown error.")),
+    ("sts", "get_caller_identity", "throttled", (400, "Throttling", "Rate exceeded")),
+    ("sts", "get_caller_identity", "unavailable",
+     (503, "ServiceUnavailable", "The request has failed due to a temporary failure of the server.")),
+    ("ec2", "describe_vpcs", "throttled", (503, "RequestLimitExceeded", "Request limit exceeded.")),
+    ("ec2", "describe_vpcs", "unavailable", (503, "Unavailable", "The server is overloaded and can't handle the request.")),
+    ("s3", "list_buckets", "throttled", (503, "SlowDown", "Please reduce your request rate.")),
+    ("s3", "list_buckets", "unavailable", (500, "InternalError", "We encountered an internal error. Please try again.")),
+    ("scheduler", "list_schedules", "throttled", (429, "ThrottlingException", "Rate exceeded")),
+]
+
+
+@pytest.mark.parametrize("service, call, meaning, words", OWN_WORDS)
+def test_each_service_says_it_in_its_own_words(server, account, service, call, meaning, words):
+    client = account.client(service)
+    rule(server, code=meaning, status=418, message="not this")
+    with pytest.raises(ClientError) as caught:
+        getattr(client, call)()
+    answer = caught.value.response
+    assert (answer["ResponseMetadata"]["HTTPStatusCode"], answer["Error"]["Code"], answer["Error"]["Message"]) == words
+    if service in ("iam", "sts"):
+        assert answer["Error"]["Type"] == ("Sender" if words[0] < 500 else "Receiver")
+
+
 def test_after_means_done(server, account, refused):
     s3 = account.client("s3")
     bucket = {"Bucket": f"lost-{account.number}", "CreateBucketConfiguration": {"LocationConstraint": "eu-west-3"}}
@@ -182,15 +281,20 @@ def test_a_delayed_call_keeps_its_body(server, account):
     assert s3.get_object(Bucket=name, Key="k")["Body"].read() == b"kept"
 
 
-def test_the_end_kills_what_steps_started(own, tmp_path):
+@pytest.mark.parametrize("stop", [
+    pytest.param(lambda server: server.stop(), id="ended"),
+    pytest.param(lambda server: server.process.kill(), id="killed"),
+])
+def test_the_end_kills_what_steps_started(own, tmp_path, stop):
     emr = with_emr(Account(own("--cache", str(tmp_path)), "test"))
     mark = tmp_path / "pid"
     cluster = emr.waiting()
-    jar = {"Jar": "command-runner.jar", "Args": ["spark-submit", f"sleep 60 & echo $! > {mark}; wait"]}
+    jar = {"Jar": "command-runner.jar", "Args": ["spark-submit", f"sleep 60 & echo $! $$ > {mark}; wait"]}
     emr.client.add_job_flow_steps(JobFlowId=cluster, Steps=[{"Name": "s", "HadoopJarStep": jar}])
     until(lambda: mark.exists() and mark.read_text().strip())
-    emr.server.stop()
-    until(lambda: not alive(int(mark.read_text())))
+    stop(emr.server)
+    for process in mark.read_text().split():
+        until(lambda: not alive(int(process)))
 
 
 def test_reset_cuts_the_connection(server, account):

@@ -153,3 +153,71 @@ def test_types_and_zones(emr, refused):
     regions = {r["RegionName"]: r["OptInStatus"] for r in ec2.describe_regions()["Regions"]}
     assert (regions["eu-west-3"], regions["eu-south-2"]) == ("opt-in-not-required", "opted-in")
     assert len(ec2.describe_subnets()["Subnets"]) == 3
+
+
+def group(ec2, name: str) -> str:
+    vpc = ec2.describe_vpcs()["Vpcs"][0]["VpcId"]
+    return ec2.create_security_group(GroupName=name, Description=name, VpcId=vpc)["GroupId"]
+
+
+@pytest.mark.parametrize("way", ["ingress", "egress"])
+def test_a_group_in_a_foreign_groups_rules_cannot_go(account, refused, way):
+    ec2 = account.client("ec2")
+    ours, foreign = group(ec2, "ours"), group(ec2, "foreign")
+    rules = [{"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "UserIdGroupPairs": [{"GroupId": ours}]}]
+    getattr(ec2, f"authorize_security_group_{way}")(GroupId=foreign, IpPermissions=rules)
+    assert refused(ec2.delete_security_group, GroupId=ours) == (
+        "DependencyViolation", f"resource {ours} has a dependent object")
+    getattr(ec2, f"revoke_security_group_{way}")(GroupId=foreign, IpPermissions=rules)
+    ec2.delete_security_group(GroupId=ours)
+
+
+def test_a_group_in_its_own_rules_can_go(account):
+    ec2 = account.client("ec2")
+    ours = group(ec2, "ours")
+    rules = [{"IpProtocol": "-1", "UserIdGroupPairs": [{"GroupId": ours}]}]
+    ec2.authorize_security_group_ingress(GroupId=ours, IpPermissions=rules)
+    ec2.delete_security_group(GroupId=ours)
+
+
+def test_a_group_that_a_network_interface_wears_cannot_go(account, refused):
+    ec2 = account.client("ec2")
+    ours, subnet = group(ec2, "ours"), ec2.describe_subnets()["Subnets"][0]["SubnetId"]
+    worn = ec2.create_network_interface(SubnetId=subnet, Groups=[ours])["NetworkInterface"]["NetworkInterfaceId"]
+    assert refused(ec2.delete_security_group, GroupId=ours)[0] == "DependencyViolation"
+    ec2.delete_network_interface(NetworkInterfaceId=worn)
+    ec2.delete_security_group(GroupId=ours)
+
+
+def test_interface_endpoints(server, account, refused):
+    ec2 = account.client("ec2")
+    ours, subnet = group(ec2, "ours"), ec2.describe_subnets()["Subnets"][0]
+    made = ec2.create_vpc_endpoint(
+        VpcEndpointType="Interface", VpcId=subnet["VpcId"], ServiceName="com.amazonaws.eu-west-3.sts", SecurityGroupIds=[ours],
+        SubnetIds=[subnet["SubnetId"]], TagSpecifications=[{"ResourceType": "vpc-endpoint", "Tags": [{"Key": "a", "Value": "b"}]}],
+    )["VpcEndpoint"]
+    assert made["Groups"] == [{"GroupId": ours, "GroupName": "ours"}]
+    other = ec2.create_vpc_endpoint(
+        VpcEndpointType="Interface", VpcId=subnet["VpcId"], ServiceName="com.amazonaws.eu-west-3.kms")["VpcEndpoint"]
+    assert [g["GroupName"] for g in other["Groups"]] == ["default"]
+
+    def found(**filters) -> list[str]:
+        asked = [{"Name": name.replace("_", "-"), "Values": [value]} for name, value in filters.items()]
+        return [one["VpcEndpointId"] for one in ec2.describe_vpc_endpoints(Filters=asked)["VpcEndpoints"]]
+
+    ids = [made["VpcEndpointId"], other["VpcEndpointId"]]
+    assert found(vpc_id=subnet["VpcId"], vpc_endpoint_type="Interface", vpc_endpoint_state="available") == ids
+    assert found(vpc_id="vpc-none") == []
+    assert found(service_name="*.kms") == ids[1:]
+    assert found(**{"tag:a": "b"}) == ids[:1]
+    assert ec2.describe_vpc_endpoints(VpcEndpointIds=ids[:1])["VpcEndpoints"][0]["Tags"] == [{"Key": "a", "Value": "b"}]
+    assert refused(ec2.delete_security_group, GroupId=ours)[0] == "DependencyViolation"
+    assert ec2.delete_vpc_endpoints(VpcEndpointIds=ids)["Unsuccessful"] == []
+    assert found(vpc_endpoint_state="deleting") == ids
+    assert refused(ec2.delete_security_group, GroupId=ours)[0] == "DependencyViolation"
+    server.advance(100)
+    assert found() == []
+    ec2.delete_security_group(GroupId=ours)
+    [gone] = ec2.delete_vpc_endpoints(VpcEndpointIds=ids[:1])["Unsuccessful"]
+    assert (gone["ResourceId"], gone["Error"]["Code"]) == (ids[0], "InvalidVpcEndpointId.NotFound")
+    assert refused(ec2.describe_vpc_endpoints, VpcEndpointIds=ids[:1])[0] == "InvalidVpcEndpointId.NotFound"

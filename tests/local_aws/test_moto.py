@@ -5,9 +5,11 @@ moto has packages of its own, so LOCAL_AWS_MOTO_PYTHON names the Python that has
 
 import json
 import os
+import urllib.error
 import urllib.request
 
 import pytest
+from botocore.exceptions import ConnectionClosedError
 from conftest import REGION, Account, Server
 
 PYTHON = os.environ.get("LOCAL_AWS_MOTO_PYTHON")
@@ -106,3 +108,29 @@ def test_calls_and_faults_are_the_gateways(moto, emr):
     with pytest.raises(Exception, match="InternalServerError"):
         run(emr)
     assert len(emr.list_clusters()["Clusters"]) == before + 1
+
+
+def test_a_rate_of_lost_replies(moto, emr):
+    moto.local("DELETE", "faults")
+    rule = {"operation": "RunJobFlow", "when": "after", "kind": "reset", "rate": 0.5, "seed": 1, "mutating": True}
+    moto.local("POST", "faults", {"rules": [rule]})
+    before, answered = len(emr.list_clusters()["Clusters"]), 0
+    for _ in range(12):
+        try:
+            run(emr)
+            answered += 1
+        except ConnectionClosedError:
+            pass
+    [shown] = moto.local("GET", "faults")["rules"]
+    moto.local("DELETE", "faults")
+    assert (shown["seen"], shown["fired"]) == (12, 12 - answered)
+    assert 0 < answered < 12
+    assert len(emr.list_clusters()["Clusters"]) == before + 12
+
+
+def test_moto_has_no_world_to_set(moto):
+    with pytest.raises(urllib.error.HTTPError, match="400") as caught:
+        moto.local("POST", "world", {"listing_lag": {"emr": 30}})
+    assert "--model ministack" in json.load(caught.value)["error"]
+    assert moto.local("GET", "world") == {}
+    moto.local("DELETE", "world")

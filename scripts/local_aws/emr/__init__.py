@@ -1,6 +1,7 @@
 """An EMR that lives ("our model"), in place of the one in ministack, whose clusters are ready at once and whose steps never run.
 
 Requests come in at `api`; `queries` read, `commands` change; `request` and `checks` say what EMR makes of a cluster as asked for;
-`lifecycle` moves clusters on the clock; `bootstrap`, `steps` and `node` do what its nodes do; `network` and `permissions` are its
-view of EC2 and IAM. Written from AWS's API reference and guides: it must never learn from what one client happens to send.
+`fates` what is in store for it; `lifecycle` moves clusters on the clock; `bootstrap`, `steps`, `logs` and `node` do what its nodes
+do; `network` and `permissions` are its view of EC2 and IAM. Written from AWS's API reference and guides: it must never learn from
+what one client happens to send.
 """

@@ -6,9 +6,11 @@ It must never hold more than what a request needs: clusters live in `lifecycle`,
 import json
 from pathlib import Path
 
+from ..world import World
 from . import commands, queries
 from .errors import Refused, invalid
 from .lifecycle import Lifecycle
+from .logs import Logs
 from .model import Cluster, Scope
 from .steps import Runner
 
@@ -21,9 +23,10 @@ EVERY_PORT = [(0, 65535)]
 
 
 class Emr:
-    def __init__(self, clock, endpoint: str, cache: Path | None):
-        self.clock = clock
-        self.lifecycle = Lifecycle(clock, Runner(clock, endpoint, cache), endpoint, self.permitted_ports)
+    def __init__(self, clock, endpoint: str, cache: Path | None, world: World):
+        self.clock, self.world = clock, world
+        logs = Logs(endpoint, world)
+        self.lifecycle = Lifecycle(clock, Runner(clock, logs, cache), logs, self.permitted_ports, world)
         self.block_public: dict[Scope, tuple[dict, float, str]] = {}
         self.start, self.stop, self.settle = self.lifecycle.start, self.lifecycle.stop, self.lifecycle.settle
 

@@ -9,34 +9,35 @@ import tempfile
 from pathlib import Path
 
 from . import node
+from .logs import Logs
 from .model import Cluster
 
 DOWNLOADED = "/emr/instance-controller/lib/bootstrap-actions"
 CHECK_SECONDS = 20
 
 
-async def perform(c: Cluster, number: int, endpoint: str) -> str | None:
-    """Performs the action of that index; EMR's words for its failure, or None."""
+async def perform(c: Cluster, number: int, to: Logs, at: float) -> str | None:
+    """Performs the action of that index at that moment; EMR's words for its failure, or None."""
     action, count, instance = c.bootstrap[number], number + 1, c.primary.ec2_id
     logs = f"node/{instance}/bootstrap-actions/{count}"
     if action.path.startswith("file:"):
-        await leave(c, endpoint, logs, "", f"Executed {action.path} (our model: not run)\n")
+        await leave(c, to, at, logs, "", f"Executed {action.path} (our model: not run)\n")
         return None
     uri = "s3://" + action.path.partition("://")[2]
-    status, script = await node.get(c, endpoint, uri)
+    status, script = await node.get(c, to.endpoint, uri)
     if status != 200:
-        await leave(c, endpoint, logs, "", f"Failed to download {uri}: S3 answered {status}\n")
+        await leave(c, to, at, logs, "", f"Failed to download {uri}: S3 answered {status}\n")
         return f"On the master instance ({instance}), failed attempting to download bootstrap action {count} file from S3"
     path = f"{DOWNLOADED}/{count}/{uri.rpartition('/')[2]}"
     code, stderr = await check(script, path)
     words = f"Downloaded {uri} to {path}\nbootstrap action {count} ended with exit code {code}\n"
-    await leave(c, endpoint, logs, stderr, words)
+    await leave(c, to, at, logs, stderr, words)
     return f"On the master instance ({instance}), bootstrap action {count} returned a non-zero return code" if code else None
 
 
-async def leave(c: Cluster, endpoint: str, logs: str, stderr: str, controller: str) -> None:
+async def leave(c: Cluster, to: Logs, at: float, logs: str, stderr: str, controller: str) -> None:
     for name, text in (("stderr", stderr), ("stdout", ""), ("controller", controller)):
-        await node.put_log(c, endpoint, f"{logs}/{name}", text.encode())
+        await to.put(c, f"{logs}/{name}", text.encode(), at)
 
 
 async def check(script: bytes, path: str) -> tuple[int, str]:

@@ -1,4 +1,5 @@
-"""What EMR finds wrong only after RunJobFlow has answered: the cluster starts, then ends with VALIDATION_ERROR.
+"""What EMR finds wrong with a cluster, but for the request itself: what IAM has not told it yet, at once; the rest only after
+RunJobFlow has answered: the cluster starts, then ends with VALIDATION_ERROR.
 
 The words are AWS's, as its users report them. It must never change anything.
 """
@@ -6,16 +7,28 @@ The words are AWS's, as its users report them. It must never change anything.
 from collections.abc import Iterator
 
 from . import facts, network, permissions
-from .errors import Refused
-from .model import Cluster
+from .errors import Refused, denied, invalid
+from .model import Cluster, Scope
 
 TAG = permissions.MANAGED_TAG
 
 
-def problem(c: Cluster, permitted_ports: list[tuple[int, int]]) -> str | None:
-    """The first thing that is wrong with a cluster as asked for, or None."""
+def node_role_is_known(profile: str, scope: Scope, world) -> None:
+    """Raises what RunJobFlow answers where EMR does not know the instance profile yet, or its role, or that it holds it."""
+    name = profile.rpartition("/")[2]
+    if world.fresh(scope.account, "instance-profile", name):
+        raise invalid(f"Invalid InstanceProfile: {name}.")
+    found = permissions.instance_profile(name)
+    roles = found["Roles"] if found else []
+    parts = [("role-in-instance-profile", name), *(("role", role) for role in roles)]
+    if any(world.fresh(scope.account, *part) for part in parts):
+        raise denied(f"Failed to authorize instance profile {found['Arn']}.")
+
+
+def problem(c: Cluster, permitted_ports: list[tuple[int, int]], world, at: float) -> str | None:
+    """The first thing that is wrong with a cluster as asked for, at that moment, or None."""
     try:
-        found = place(c) or service_role(c) or key_pair(c) or log_bucket(c)
+        found = place(c) or service_role(c, world, at) or key_pair(c) or log_bucket(c)
     except Refused as lost:  # the profile was deleted since it was named
         found = lost.message
     if found:
@@ -53,10 +66,11 @@ def place(c: Cluster) -> str | None:
     return None
 
 
-def service_role(c: Cluster) -> str | None:
+def service_role(c: Cluster, world, at: float) -> str | None:
     role = permissions.role(c.service_role)
     behalf = {"aws:SourceAccount": c.scope.account, "aws:SourceArn": c.arn}
-    if role is None or not permissions.trusts(role, permissions.EMR, behalf):
+    fresh = role is not None and world.fresh(c.scope.account, "role", role["RoleName"], at=at)
+    if role is None or fresh or not permissions.trusts(role, permissions.EMR, behalf):
         return f"EMR service role {role['Arn'] if role else c.service_role} is invalid"
     for action, resource, keys in needed(c):
         if not permissions.allows(role, c.scope, action, resource, keys):

@@ -1,6 +1,6 @@
 """EMR's changing operations. They must never touch a cluster that is ending, nor wait for what they begin."""
 
-from . import facts, network, tags
+from . import checks, facts, network, tags
 from . import request as asked
 from .errors import bad_request, invalid
 from .model import ENDED, Cluster, Group, Reason
@@ -32,11 +32,13 @@ def job_flows(request, limit: int | None = None) -> list[Cluster]:
 
 
 def run_job_flow(request) -> dict:
+    checks.node_role_is_known(request.data.get("JobFlowRole") or "", request.scope, request.emr.world)
     c = asked.cluster(request.data, request.scope, request.access_key, request.now)
     if c.subnet is None:
         c.subnet = choose_subnet(c)
     home = network.subnet(c.subnet) if c.subnet else None
     c.zone = home["AvailabilityZone"] if home else c.zone
+    c.fate = request.emr.world.next_fate()
     request.clusters()[c.id] = c
     return {"JobFlowId": c.id, "ClusterArn": c.arn}
 

@@ -28,9 +28,13 @@ def cluster_status(c: Cluster) -> dict:
     return status(c.state, c.reason, CreationDateTime=c.created, ReadyDateTime=c.ready, EndDateTime=c.ended)
 
 
-def summary(c: Cluster, now: float) -> dict:
+def summary(c: Cluster, now: float, until: float) -> dict:
+    """As a listing shows it that knows what happened up to the moment `until`."""
+    state, why = c.state_at(until)
+    ready, ended = (moment if moment is not None and moment <= until else None for moment in (c.ready, c.ended))
+    shown = status(state, why, CreationDateTime=c.created, ReadyDateTime=ready, EndDateTime=ended)
     return {
-        "Id": c.id, "Name": c.name, "Status": cluster_status(c), "ClusterArn": c.arn,
+        "Id": c.id, "Name": c.name, "Status": shown, "ClusterArn": c.arn,
         "NormalizedInstanceHours": normalized_hours(c, now),
     }
 

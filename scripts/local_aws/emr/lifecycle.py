@@ -8,7 +8,8 @@ import asyncio
 import logging
 from functools import partial
 
-from . import bootstrap, checks, network
+from . import bootstrap, checks, fates, network
+from .logs import Logs
 from .model import USABLE, Cluster, Group, Reason, Scope, Step
 from .steps import Outcome, Runner
 
@@ -26,8 +27,9 @@ log = logging.getLogger("local_aws.emr")
 
 
 class Lifecycle:
-    def __init__(self, clock, runner: Runner, endpoint: str, permitted_ports):
-        self.clock, self.runner, self.endpoint, self.permitted_ports = clock, runner, endpoint, permitted_ports
+    def __init__(self, clock, runner: Runner, logs: Logs, permitted_ports, world):
+        self.clock, self.runner, self.logs, self.permitted_ports = clock, runner, logs, permitted_ports
+        self.world = world
         self.clusters: dict[Scope, dict[str, Cluster]] = {}
         self.lock = asyncio.Lock()
         self._ticker: asyncio.Task | None = None
@@ -51,7 +53,7 @@ class Lifecycle:
 
     async def settle(self) -> None:
         """Does all that has come due. Takes the lock."""
-        if any(c.alive for of in self.clusters.values() for c in of.values()):
+        if self.logs.pending() or any(c.alive for of in self.clusters.values() for c in of.values()):
             async with self.lock:
                 await self.settle_locked()
 
@@ -66,6 +68,7 @@ class Lifecycle:
             with request_scope(*scope):
                 for c in [c for c in of.values() if c.alive]:
                     await self._move(c)
+        await self.logs.settle()
 
     async def _move(self, c: Cluster) -> None:
         while (due := self._next(c)) and due[0] <= self.clock.now():
@@ -76,26 +79,34 @@ class Lifecycle:
 
     def _next(self, c: Cluster):
         """When something is next due for the cluster, and what; None if only an event can move it."""
+        return min([*self._course(c), *self._fated_end(c)], key=lambda due: due[0], default=None)
+
+    def _course(self, c: Cluster):
         if c.state == "STARTING":
-            return (c.created + STARTING, self._begin_bootstrap) if c.launched else (c.created + CHECKING, self._check)
-        if c.state == "BOOTSTRAPPING":
-            return c.entered + BOOTSTRAP_ACTION, self._bootstrap
-        if c.state == "TERMINATING":
-            return None if c.running() else (c.entered + TERMINATING, self._end)
-        if c.state not in USABLE:
-            return None
-        return min([*self._resizes(c), *self._idle_end(c)], key=lambda due: due[0], default=None)
+            yield (c.created + STARTING, self._begin_bootstrap) if c.launched else (c.created + CHECKING, self._check)
+        elif c.state == "BOOTSTRAPPING":
+            yield c.entered + BOOTSTRAP_ACTION * (c.bootstrapped + 1), self._bootstrap
+        elif c.state == "TERMINATING" and not c.running():
+            yield c.entered + TERMINATING, self._end
+        elif c.state in USABLE:
+            yield from self._resizes(c)
+            yield from self._idle_end(c)
 
     # --- start
 
     async def _check(self, c: Cluster, at: float) -> None:
-        problem = checks.problem(c, self.permitted_ports(c.scope))
+        problem = fates.invalid(c) or checks.problem(c, self.permitted_ports(c.scope), self.world, at)
         if problem:
             self.terminate(c, at, Reason("VALIDATION_ERROR", problem))
             return
         if not c.primary_group:
             c.primary_group, c.core_group = network.managed_groups(network.subnet(c.subnet)["VpcId"], c.id)
         network.open_between(c.primary_group, c.core_group)
+        if shortage := fates.shortage(c):
+            self.terminate(c, at, Reason("INSTANCE_FAILURE", shortage))
+            return
+        if self.world.service_endpoint:
+            network.leave_endpoint(c, at)
         for group in c.groups:
             network.launch(c, group, group.requested, at)
         c.launched = True
@@ -107,14 +118,16 @@ class Lifecycle:
 
     async def _bootstrap(self, c: Cluster, at: float) -> None:
         """One action, or none: the software takes as long."""
+        if c.fate["fate"] == "bootstrap":
+            self.terminate(c, at, Reason("BOOTSTRAP_FAILURE", await fates.bootstrap(c, self.logs, at)))
+            return
         if c.bootstrapped < len(c.bootstrap):
-            failure = await bootstrap.perform(c, c.bootstrapped, self.endpoint)
+            failure = await bootstrap.perform(c, c.bootstrapped, self.logs, at)
             c.bootstrapped += 1
             if failure:
                 self.terminate(c, at, Reason("BOOTSTRAP_FAILURE", failure))
                 return
         if c.bootstrapped < len(c.bootstrap):
-            c.entered = at
             return
         c.ready = at
         for part in (*c.groups, *c.instances):
@@ -216,10 +229,18 @@ class Lifecycle:
         """Begins the end: steps that wait are cancelled, those that run are killed."""
         self._enter(c, "TERMINATING", at, why)
         self.cancel_pending(c, at)
+        self.logs.ending(c, at)
         for step in c.running():
             self.runner.kill(step)
         for group in c.groups:
             group.state, group.changed_at = "SHUTTING_DOWN", None
+
+    def _fated_end(self, c: Cluster):
+        if c.fate["fate"] == "ends" and c.alive and c.state != "TERMINATING":
+            yield c.created + c.fate["seconds"], self._lose_primary
+
+    async def _lose_primary(self, c: Cluster, at: float) -> None:
+        self.terminate(c, at, Reason("INSTANCE_FAILURE", fates.PRIMARY_LOST))
 
     async def _end(self, c: Cluster, at: float) -> None:
         self._enter(c, "TERMINATED" if c.reason.code in NORMAL_ENDS else "TERMINATED_WITH_ERRORS", at, c.reason)
@@ -230,4 +251,5 @@ class Lifecycle:
 
     def _enter(self, c: Cluster, state: str, at: float, why: Reason) -> None:
         log.info("%s %s -> %s %s", c.id, c.state, state, why.message or "")
+        c.past.append((c.entered, c.state, c.reason))
         c.state, c.entered, c.reason = state, at, why

@@ -134,6 +134,8 @@ class Cluster:
     state: str = "STARTING"
     entered: float = 0.0  # when `state` began
     reason: Reason = field(default_factory=lambda: Reason(None, "Provisioning Amazon EC2 capacity"))
+    past: list[tuple[float, str, Reason]] = field(default_factory=list)  # earlier states, each with its beginning
+    fate: dict = field(default_factory=lambda: {"fate": None})  # what the world has in store for it
     launched: bool = False  # the checks after the start are passed, its instances exist
     bootstrapped: int = 0  # bootstrap actions done
     ready: float | None = None
@@ -146,6 +148,10 @@ class Cluster:
     @property
     def alive(self) -> bool:
         return self.state in ALIVE
+
+    def state_at(self, moment: float) -> tuple[str, Reason]:
+        states = [*self.past, (self.entered, self.state, self.reason)]
+        return next(((state, why) for began, state, why in reversed(states) if began <= moment), states[0][1:])
 
     @property
     def primary(self) -> Instance | None:

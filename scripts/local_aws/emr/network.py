@@ -1,14 +1,19 @@
-"""What EMR does in EC2: finds subnets, makes and opens security groups, launches and ends instances.
+"""What EMR does in EC2: finds subnets, makes and opens security groups, launches and ends instances, leaves an endpoint behind.
 
 It works on ministack's own records, within `request_scope`, so that a client sees them as it sees its own. It must never
-remove a security group: EMR leaves those that it made behind.
+remove a security group or an endpoint: EMR leaves those that it made behind.
 """
 
+from .. import endpoints
 from ..clock import iso
-from . import describe
+from . import describe, facts
 from .model import Cluster, Group, Instance, new_id
 
 MANAGED = {"primary": "ElasticMapReduce-master", "core": "ElasticMapReduce-slave"}
+# As the managed policy AmazonEMRServicePolicy_v2 lets EMR create, tag and modify it; that EMR does so from 7.5 on and leaves it is
+# what users report. Which service it leads to is not documented: EMR's own API is assumed here, so know it by its tags.
+ENDPOINT_TAGS = {"Name": "emr-service-vpce", "for-use-with-amazon-emr-managed-policies": "true"}
+ENDPOINT_SINCE = (7, 5, 0)
 IMAGE = "ami-0e3a4d4e5f6a7b8c9"
 
 
@@ -80,6 +85,25 @@ def open_between(primary: str, core: str) -> None:
                         "IpProtocol": protocol, "FromPort": low, "ToPort": high, "IpRanges": [], "Ipv6Ranges": [],
                         "PrefixListIds": [], "UserIdGroupPairs": [{"GroupId": source, "UserId": owner(group_id)}],
                     })
+
+
+def leave_endpoint(c: Cluster, at: float) -> None:
+    """An interface endpoint in the cluster's VPC that wears its primary's group; one that is there is modified."""
+    from ministack.services import ec2
+
+    if (facts.version(c.release) or (0,)) < ENDPOINT_SINCE:
+        return
+    vpc = subnet(c.subnet)["VpcId"]
+    there = [
+        one for one in ec2._vpc_endpoints.values()
+        if one["VpcId"] == vpc and one["State"] == "available" and tags(one["VpcEndpointId"]).items() >= ENDPOINT_TAGS.items()
+    ]
+    if not there:
+        service = f"com.amazonaws.{c.scope.region}.elasticmapreduce"
+        endpoints.make(at, vpc, service, [c.subnet], [c.primary_group], ENDPOINT_TAGS)
+    for one in there[:1]:
+        one["SubnetIds"] = sorted({*one["SubnetIds"], c.subnet})
+        one["GroupIds"] = sorted({*one["GroupIds"], c.primary_group})
 
 
 def covers(rule: dict, protocol: str, low: int, high: int, source: str) -> bool:

@@ -4,6 +4,7 @@ Each request is signed and goes to the model as a client's would, so that the ro
 must never act with other credentials than the role's.
 """
 
+import asyncio
 import gzip
 import logging
 from urllib.parse import quote, urlsplit
@@ -69,5 +70,6 @@ async def request(c: Cluster, endpoint: str, method: str, uri: str, body: bytes)
         status = message.get("status", status)
         parts.append(message.get("body", b""))
 
-    await ministack.app(scope, receive, send)
+    # In a task, hence a context, of its own: ministack keeps there who calls, and this may happen amid another's call.
+    await asyncio.create_task(ministack.app(scope, receive, send))
     return status, b"".join(parts)

@@ -47,11 +47,11 @@ def describe_cluster(request) -> dict:
 def list_clusters(request) -> dict:
     data = request.data
     after, before = data.get("CreatedAfter", 0), data.get("CreatedBefore", float("inf"))
-    states = data.get("ClusterStates")
+    states, until = data.get("ClusterStates"), request.emr.world.seen_until("emr")
     # By id, which is random: AWS promises no order, so none can be relied upon.
     found = [
-        describe.summary(c, request.now) for _, c in sorted(request.clusters().items())
-        if after <= c.created <= before and (not states or c.state in states)
+        describe.summary(c, request.now, until) for _, c in sorted(request.clusters().items())
+        if after <= c.created <= min(before, until) and (not states or c.state_at(until)[0] in states)
     ]
     return paged(request, "Clusters", found)
 
@@ -97,7 +97,8 @@ def list_steps(request) -> dict:
         raise bad_request("StepStates and StepIds cannot be given together.")
     if ids and len(ids) > 10:
         raise bad_request("At most 10 StepIds may be given.")
-    newest_first = list(reversed(c.steps))
+    until = request.emr.world.seen_until("emr")
+    newest_first = [s for s in reversed(c.steps) if s.created <= until]
     found = [s for s in newest_first if (not states or s.state in states) and (not ids or s.id in ids)]
     return paged(request, "Steps", [describe.step(s) for s in found])
 

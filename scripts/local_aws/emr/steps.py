@@ -1,6 +1,7 @@
 """Runs steps for real: spark-submit through command-runner.jar becomes local Spark, in a process group of its own.
 
-Logs go to the cluster's log URI as on EMR. It must never hand on this server's environment, nor leave a process behind.
+Logs go to the cluster's log URI as on EMR. It must never hand on this server's environment, nor leave a process behind: not even
+when the server itself is killed.
 """
 
 import asyncio
@@ -17,11 +18,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from . import node
+from .logs import Logs
 from .model import Cluster, Step
 
 UPLOAD_SECONDS = 10.0  # real, between two uploads of a running step's stderr
 GRACE_SECONDS = 5.0  # real, between SIGTERM and SIGKILL
 RUNNER_JAR = "command-runner.jar"
+# Becomes the step's command, beside a watcher in the same process group that reads what nobody writes: when it ends, the server
+# that holds the other end is gone, and so is the group. PR_SET_PDEATHSIG would reach the first process alone.
+GUARDED = 'exec 3<&0 </dev/null; (read -r _ <&3; kill -KILL 0) & exec "$@" 3<&-'
 log = logging.getLogger("local_aws.steps")
 
 
@@ -32,8 +37,8 @@ class Outcome:
 
 
 class Runner:
-    def __init__(self, clock, endpoint: str, cache: Path | None):
-        self._clock, self._endpoint, self._cache = clock, endpoint, cache
+    def __init__(self, clock, logs: Logs, cache: Path | None):
+        self._clock, self._logs, self._cache = clock, logs, cache
         self._processes: dict[str, asyncio.subprocess.Process] = {}
         self._killed: set[str] = set()
         self._tasks: set[asyncio.Task] = set()
@@ -87,17 +92,25 @@ class Runner:
         held = node.credentials(c)
         try:
             argv, environment = await asyncio.to_thread(
-                spark.command, self._cache, work, self._endpoint, c.scope.region, held, step.args[1:]
+                spark.command, self._cache, work, self._logs.endpoint, c.scope.region, held, step.args[1:]
             )
         except (spark.NotInstalled, ValueError) as refusal:
             return record.refuse(str(refusal))
         if step.id in self._killed:
             return -signal.SIGTERM
-        with open(work / "stdout", "wb") as out, open(work / "stderr", "wb") as err:
-            process = await asyncio.create_subprocess_exec(
-                *argv, stdin=asyncio.subprocess.DEVNULL, stdout=out, stderr=err, cwd=work, env=environment,
-                start_new_session=True,
-            )
+        watched, held_open = os.pipe()
+        try:
+            with open(work / "stdout", "wb") as out, open(work / "stderr", "wb") as err:
+                process = await asyncio.create_subprocess_exec(
+                    "/bin/sh", "-c", GUARDED, "step", *argv, stdin=watched, stdout=out, stderr=err, cwd=work, env=environment,
+                    start_new_session=True,
+                )
+            return await self._to_its_end(c, step, work, record, process)
+        finally:
+            os.close(watched)
+            os.close(held_open)
+
+    async def _to_its_end(self, c: Cluster, step: Step, work: Path, record, process) -> int:
         self._processes[step.id] = process
         record.started(process.pid)
         if step.id in self._killed:
@@ -119,7 +132,7 @@ class Runner:
 
     async def _put(self, c: Cluster, step: Step, name: str, text: bytes) -> None:
         try:
-            await node.put_log(c, self._endpoint, f"steps/{step.id}/{name}", text)
+            await self._logs.put(c, f"steps/{step.id}/{name}", text, self._clock.now())
         except Exception:
             log.exception("the %s of step %s could not be uploaded", name, step.id)
 

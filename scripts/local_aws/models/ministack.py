@@ -9,6 +9,8 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from ..world import World
+
 ENVIRONMENT = {
     "AUTH": "true",
     "AWS_ACCESS_KEY_ID": "test",
@@ -23,7 +25,7 @@ ENVIRONMENT = {
 
 
 class Ministack:
-    def __init__(self, account: str, endpoint: str, clock, cache: Path | None):
+    def __init__(self, account: str, endpoint: str, clock, cache: Path | None, world: World):
         # ministack reads its settings from the environment while it is imported, hence the imports below.
         os.environ.pop("AWS_SESSION_TOKEN", None)
         os.environ.update(ENVIRONMENT, MINISTACK_ACCOUNT_ID=account, GATEWAY_PORT=endpoint.rpartition(":")[2])
@@ -32,16 +34,16 @@ class Ministack:
 
         import ministack.app as ministack
 
-        from .. import ec2, iam, s3
+        from .. import ec2, iam, late, s3
         from ..emr.api import Emr
 
         self._ministack = ministack
-        self._emr = Emr(clock, endpoint, cache)
+        self._emr = Emr(clock, endpoint, cache, world)
         loopback_is_secure(ministack)
         handlers = ministack.SERVICE_HANDLERS
         handlers["elasticmapreduce"] = self._emr.handle
-        handlers["ec2"] = ec2.Handler(handlers["ec2"], self._emr)
-        handlers["iam"] = iam.Handler(handlers["iam"])
+        handlers["ec2"] = late.Handler(ec2.Handler(handlers["ec2"], self._emr), "ec2", world)
+        handlers["iam"] = late.Handler(iam.Handler(handlers["iam"]), "iam", world)
         handlers["s3"] = s3.Handler(handlers["s3"])
         iam.register()
         self.app = ministack.app

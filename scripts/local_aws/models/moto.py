@@ -23,7 +23,7 @@ NO_STEPS = "moto runs no steps: this server was started with --model moto"
 
 
 class Moto:
-    def __init__(self, account: str, _endpoint: str, clock, _cache: Path | None):
+    def __init__(self, account: str, _endpoint: str, clock, _cache: Path | None, _world):
         # moto reads its settings from the environment.
         os.environ.update(MOTO_ACCOUNT_ID=account, AWS_ACCESS_KEY_ID="test", AWS_SECRET_ACCESS_KEY="test")
         from moto.server import DomainDispatcherApplication, create_backend_app
