@@ -3,6 +3,7 @@
 mod architecture;
 mod cases;
 mod properties;
+mod roundtrip;
 mod stories;
 mod support;
 mod wheels;

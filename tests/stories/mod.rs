@@ -3,10 +3,11 @@
 
 mod changes;
 mod crash;
+mod drift;
 mod ended;
 mod foreign;
 mod job;
-mod journey;
+pub(crate) mod journey;
 mod moto;
 mod once;
 mod quiet;

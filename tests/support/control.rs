@@ -74,6 +74,11 @@ impl Aws {
         self.control("GET", "faults", &json!({}))["rules"][0]["fired"].as_u64().is_some_and(|fired| fired > 0)
     }
 
+    /// Makes the world behave: see `scripts/local_aws/world.py`.
+    pub(crate) fn world(&self, settings: &Value) {
+        self.control("POST", "world", settings);
+    }
+
     /// Lets simulated time leap.
     pub(crate) fn advance(&self, long: Duration) {
         self.control("POST", "clock", &json!({"advance": long.as_secs()}));
