@@ -8,13 +8,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::cloud::surroundings::Surroundings;
-use crate::resource::{Id, Ref, Resource};
+use crate::cloud::surroundings::{Surroundings, Wish};
+use crate::resource::{Id, Live, Phase, Ref, Resource};
 use crate::resources::bucket::{Bucket, Settings};
 use crate::resources::instance_profile::InstanceProfile;
 use crate::resources::object::{Beside, Body, Object};
 use crate::resources::role::Role;
-use crate::resources::security_group::SecurityGroup;
+use crate::resources::security_group::{Rule, SecurityGroup};
 use crate::resources::{HOME, role_path};
 use crate::script::{self, ScriptError};
 use crate::stack::facts::instance_type;
@@ -116,6 +116,31 @@ pub fn url(stack: &Stack, place: &Place, account: &str) -> String {
     format!("s3://{bucket}/{}", place.prefix)
 }
 
+/// What a stack asks of its network, given what is there; `None` for one without a cluster.
+pub fn wish(stack: &Stack, live: &[Live]) -> Option<Wish> {
+    let cluster = stack.cluster.as_ref()?;
+    let present = known(live, "cluster", "subnet");
+    let stays = cluster.subnet.is_none() || cluster.subnet == present;
+    // Where the groups are somebody else's, nothing of ours is made in the network itself.
+    let vpc = if stack.security_groups.is_some() {
+        Some(String::new())
+    } else {
+        // Another subnet may lie in another network.
+        known(live, "security_group", "vpc").filter(|_| stays)
+    };
+    let types = cluster.groups().map(|(_, group)| group.instance_type.clone()).collect();
+    Some(Wish { subnet: cluster.subnet.clone().or(present), vpc, types })
+}
+
+/// A field of what is there, for inputs that follow it.
+fn known(live: &[Live], kind: &str, name: &str) -> Option<String> {
+    let of = |live: &&Live| {
+        live.resource.address().kind == kind && !matches!(live.resource.phase(), Phase::Ending | Phase::Ended(_))
+    };
+    let field = live.iter().find(of)?.resource.fields().into_iter().find(|field| field.name == name)?;
+    field.value.as_str().map(str::to_owned)
+}
+
 /// Everything a stack means, as resources.
 pub fn blueprint(stack: &Stack, materials: &Materials, around: &Surroundings) -> Vec<Arc<dyn Resource>> {
     let mut all: Vec<Arc<dyn Resource>> = Vec::new();
@@ -176,10 +201,14 @@ fn objects(stack: &Stack, materials: &Materials, around: &Surroundings) -> Vec<O
         extension: if *source == "imagenet" { "h5".into() } else { "weights.h5".into() },
         body: body.clone(),
         beside: Beside::Nothing,
+        etag: None,
         modified: 0,
     });
     let wheels = materials.wheels.values().map(|wheels| wheels.object(&home));
-    bootstrap.chain(jobs).chain(weights).chain(wheels).collect()
+    let all = bootstrap.chain(jobs).chain(weights).chain(wheels);
+    // Of what a KMS key encrypts, S3 tells no MD5.
+    let told = stack.kms_key.is_none();
+    all.map(|object| Object { etag: object.etag.clone().filter(|_| told), ..object }).collect()
 }
 
 /// The key of the object that holds a bootstrap action.
@@ -201,10 +230,13 @@ pub fn roles(stack: &Stack, around: &Surroundings) -> Vec<Role> {
         name: format!("{}-{key}", stack.name),
         trust,
         policy,
+        attached: BTreeSet::new(),
         tags: stack.tags.clone(),
     };
+    // A profile of somebody else brings its own.
     let nodes = stack
         .grants()
+        .filter(|_| stack.instance_profile.is_none())
         .map(|grants| role("nodes", policies::nodes_trust(around), policies::nodes(stack, &grants, around)));
     let service = stack.roles.service.is_none();
     let service = service.then(|| role("service", policies::service_trust(around), policies::service(stack, around)));
@@ -213,9 +245,12 @@ pub fn roles(stack: &Stack, around: &Surroundings) -> Vec<Role> {
 
 /// The role of the nodes, as the profile and the service role's policy name it.
 pub(crate) fn nodes_role(stack: &Stack) -> Ref {
-    match &stack.roles.nodes {
-        NodesRole::Ours(_) => Ref::Ours(Role::at("nodes")),
-        NodesRole::Existing(existing) => Ref::Theirs(Id(existing.name().into())),
+    let theirs = |existing: &stack::Existing| Ref::Theirs(Id(existing.name().into()));
+    match (&stack.roles.nodes, &stack.instance_profile) {
+        (NodesRole::Existing(role), _) => theirs(role),
+        // Somebody else's profile brings its own role, which is called as the profile is unless `roles.nodes` says.
+        (NodesRole::Ours(_), Some(profile)) => theirs(profile),
+        (NodesRole::Ours(_), None) => Ref::Ours(Role::at("nodes")),
     }
 }
 
@@ -232,7 +267,8 @@ fn groups(stack: &Stack, around: &Surroundings) -> Vec<SecurityGroup> {
     let (None, Some(network), Some(cluster)) = (&stack.security_groups, &around.network, &stack.cluster) else {
         return vec![];
     };
-    let access = cluster.access.iter().map(|access| (access.port, access.from.network().to_string())).collect();
+    let access =
+        cluster.access.iter().map(|access| Rule::tcp(access.port, access.from.network().to_string())).collect();
     let group = |key: &str, access| SecurityGroup {
         key: key.into(),
         name: format!("{}-{key}", stack.name),

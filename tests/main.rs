@@ -7,6 +7,7 @@ mod fuzz;
 mod hostile;
 mod mutants;
 mod properties;
+mod roundtrip;
 mod stories;
 mod support;
 mod wheels;

@@ -25,7 +25,12 @@ pub(super) fn cluster(stack: &Stack, objects: &[Object], around: &Surroundings) 
     let primary = node_group("primary", &cluster.primary);
     let core = cluster.core.as_ref().map(|group| node_group("core", group));
     let task: Vec<NodeGroup> = cluster.task.iter().map(|(key, group)| node_group(key, group)).collect();
-    let groups: Vec<&NodeGroup> = [&primary].into_iter().chain(&core).chain(&task).collect();
+    let task_parts = task.iter().map(|group| (group.name.as_str(), group));
+    let core_part = core.iter().map(|group| ("core", group));
+    let groups: Vec<(&str, &NodeGroup)> =
+        [("primary", &primary)].into_iter().chain(core_part).chain(task_parts).collect();
+    let staying: Vec<(&str, &NodeGroup)> =
+        groups.iter().map(|(part, group)| (*part, *group)).take(groups.len() - task.len()).collect();
     let existing = |id: &crate::stack::Existing| Ref::Theirs(Id(id.name().to_owned()));
     let security = stack.security_groups.as_ref();
     let fixed = Fixed {
@@ -43,8 +48,9 @@ pub(super) fn cluster(stack: &Stack, objects: &[Object], around: &Surroundings) 
             .map_or_else(|| Ref::Ours(SecurityGroup::at("primary")), |groups| existing(&groups.primary)),
         core_group: security.map_or_else(|| Ref::Ours(SecurityGroup::at("core")), |groups| existing(&groups.core)),
         service_group: security.and_then(|groups| groups.service.as_ref()).map(existing),
-        primary: kind::kind_of(&primary),
-        core: core.as_ref().map(kind::kind_of),
+        primary: kind::kind_of(&primary, "primary"),
+        primary_count: primary.count,
+        core: core.as_ref().map(|group| kind::kind_of(group, "core")),
         auto_scaling_role: cluster.auto_scaling_role.as_ref().map(|role| role.name().to_owned()),
         scale_down: match cluster.scale_down {
             ScaleDown::AtTaskCompletion => "TERMINATE_AT_TASK_COMPLETION",
@@ -59,7 +65,9 @@ pub(super) fn cluster(stack: &Stack, objects: &[Object], around: &Surroundings) 
             configurations: within(
                 &configurations.iter().map(|c| digest(&c.classification, c)).collect::<Vec<_>>().join(" "),
             ),
-            volumes: within(&volumes(cluster, &groups)),
+            volumes: within(&volumes(cluster, &staying)),
+            bids: within(&bids(&staying)),
+            service_group: security.and_then(|s| s.service.as_ref()).map_or_else(String::new, |id| id.name().into()),
         },
     };
     let own: BTreeMap<String, String> =
@@ -73,8 +81,8 @@ pub(super) fn cluster(stack: &Stack, objects: &[Object], around: &Surroundings) 
             .collect(),
         group_configurations: groups
             .iter()
-            .filter(|group| !group.configurations.is_empty())
-            .map(|group| (group.name.clone(), kind::canonical(&group.configurations)))
+            .filter(|(_, group)| !group.configurations.is_empty() && group.count > 0)
+            .map(|(part, group)| ((*part).to_owned(), kind::canonical(&group.configurations)))
             .collect(),
         idle: Some(i64::try_from(stack.idle().as_secs()).unwrap_or(i64::MAX)),
         keep_alive: cluster.keep_alive,
@@ -159,28 +167,22 @@ fn node_group(key: &str, group: &Group) -> NodeGroup {
     }
 }
 
-/// `core=2x32gp2 root=40`: only what is said; EMR's own default is nobody's business.
-fn volumes(cluster: &Cluster, groups: &[&NodeGroup]) -> String {
-    let all = |volume: &kind::Volume| {
-        let extra = [volume.iops, volume.throughput].into_iter().flatten().map(|n| n.to_string()).collect::<Vec<_>>();
-        format!(
-            "{}x{}{}",
-            volume.per_instance,
-            volume.size,
-            [volume.kind.clone().unwrap_or_default()].into_iter().chain(extra).collect::<Vec<_>>().join(":")
-        )
-    };
-    // Task groups come and go; their volumes are theirs.
-    let fixed =
-        groups.iter().take(if cluster.core.is_some() { 2 } else { 1 }).filter(|group| !group.volumes.is_empty());
-    let fixed = fixed.map(|group| {
-        format!("{}={}", group.name.replace(' ', "_"), group.volumes.iter().map(all).collect::<Vec<_>>().join("+"))
+/// `core=2x32gp2 root=40`: only what is said; EMR's own default is nobody's business. Task groups come and go, and
+/// bring theirs along.
+fn volumes(cluster: &Cluster, staying: &[(&str, &NodeGroup)]) -> String {
+    let said = staying.iter().filter(|(_, group)| !group.volumes.is_empty());
+    let said = said.map(|(part, group)| format!("{part}={}", kind::volumes_of(&group.volumes)));
+    let root = cluster.root_volume.as_ref().map(|root| {
+        let size = format!("root={}{}", root.size, root.kind.map_or("", crate::stack::VolumeKind::as_str));
+        let more = [root.iops, root.throughput].into_iter().flatten().map(|n| n.to_string());
+        std::iter::once(size).chain(more).collect::<Vec<_>>().join(":")
     });
-    let root = cluster
-        .root_volume
-        .as_ref()
-        .map(|root| format!("root={}{}", root.size, root.kind.map_or("", crate::stack::VolumeKind::as_str)));
-    fixed.chain(root).collect::<Vec<_>>().join(" ")
+    said.chain(root).collect::<Vec<_>>().join(" ")
+}
+
+fn bids(staying: &[(&str, &NodeGroup)]) -> String {
+    let said = staying.iter().filter_map(|(part, group)| Some(format!("{part}={}", group.bid.as_ref()?)));
+    said.collect::<Vec<_>>().join(" ")
 }
 
 fn translated(configurations: &[Configuration]) -> Vec<kind::Configuration> {

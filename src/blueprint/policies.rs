@@ -44,9 +44,11 @@ pub fn service(stack: &Stack, around: &Surroundings) -> Value {
     let shared = |resource: &str| around.region.arn("ec2", true, "*", resource);
     let subnet = around.network.as_ref().map_or("*", |network| network.subnet.as_str());
     let tagged = json!({"StringEquals": {"aws:ResourceTag/fruitsinfra:stack": stack.name}});
-    let role = match nodes_role(stack) {
-        Ref::Ours(address) => format!("role/fruitsinfra/{}/{}-{}", stack.name, stack.name, address.key),
-        Ref::Theirs(id) => format!("role/{id}"),
+    let role = |path: &str| around.region.arn("iam", false, &around.account, path);
+    let roles = match nodes_role(stack) {
+        Ref::Ours(address) => json!(role(&format!("role/fruitsinfra/{}/{}-{}", stack.name, stack.name, address.key))),
+        // Its path is not known; no two roles of an account have one name.
+        Ref::Theirs(id) => json!([role(&format!("role/{id}")), role(&format!("role/*/{id}"))]),
     };
     let mut statements = vec![
         json!({
@@ -103,7 +105,7 @@ pub fn service(stack: &Stack, around: &Surroundings) -> Value {
             "Sid": "HandTheNodesTheirRole",
             "Effect": "Allow",
             "Action": "iam:PassRole",
-            "Resource": around.region.arn("iam", false, &around.account, &role),
+            "Resource": roles,
             "Condition": {"StringLike": {"iam:PassedToService": format!("{}*", around.region.service_principal("ec2"))}},
         }),
     ];
@@ -119,7 +121,24 @@ pub fn service(stack: &Stack, around: &Surroundings) -> Value {
         }));
     }
     statements.extend(log_access(stack, around));
+    statements.extend(named_groups(stack, around));
     json!({"Version": "2012-10-17", "Statement": statements})
+}
+
+/// EMR opens the groups of a cluster to one another, also those of somebody else, which bear no tag of the stack.
+fn named_groups(stack: &Stack, around: &Surroundings) -> Option<Value> {
+    let groups = stack.security_groups.as_ref()?;
+    let named = [&groups.primary, &groups.core].into_iter().chain(&groups.service);
+    let named = named.map(|group| format!("security-group/{}", group.name()));
+    Some(json!({
+        "Sid": "OpenTheGroupsThatAreNamed",
+        "Effect": "Allow",
+        "Action": [
+            "ec2:AuthorizeSecurityGroupIngress", "ec2:AuthorizeSecurityGroupEgress", "ec2:RevokeSecurityGroupIngress",
+            "ec2:RevokeSecurityGroupEgress",
+        ],
+        "Resource": named.map(|group| around.region.arn("ec2", true, &around.account, &group)).collect::<Vec<_>>(),
+    }))
 }
 
 /// EMR itself writes some logs (of its provisioning) beside those of the nodes.

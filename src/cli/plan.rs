@@ -10,7 +10,7 @@ use crate::cloud::surroundings::Surroundings;
 use crate::plan::{Plan, plan};
 use crate::policy::{self, Terms};
 use crate::price;
-use crate::resource::Resource;
+use crate::resource::{Progress, Resource};
 use crate::stack::Weights;
 use crate::ui::Ui;
 use crate::ui::plan::{Shown, json, text};
@@ -46,8 +46,11 @@ pub(super) async fn run(global: &Global, args: &Args) -> Ended {
 }
 
 async fn online(global: &Global, args: &Args) -> Ended {
-    let session = Session::open(global, &args.stack, args.weights.as_ref()).await?;
+    let mut session = Session::open(global, &args.stack, args.weights.as_ref()).await?;
     let world = session.observe().await?;
+    while let Ok(Progress { address, message }) = session.progress.try_recv() {
+        session.ui.warn(format!("{address}: {message}"));
+    }
     let plan = plan(&session.desired(&world).await?, &world.live)?;
     let uploads = surveys(&session, &world).await?;
     let cost = price::estimate(&session.stack);

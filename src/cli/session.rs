@@ -1,7 +1,7 @@
 //! What every online command begins with: the stack read, the cloud of its region connected, and the world
 //! observed. It makes nothing.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use crate::blueprint::{self, Materials};
 use crate::cloud::clock::Clock;
 use crate::cloud::error::CloudError;
 use crate::cloud::http::{Contacts, Http, host_of};
-use crate::cloud::surroundings::{self, Surroundings, Wish};
+use crate::cloud::surroundings::{self, Surroundings};
 use crate::cloud::{Cancel, Cloud, Endpoint, Stop};
 use crate::resource::{Cx, Live, Phase, Progress, Resource};
 use crate::stack::{self, JobWork, Loaded, NodesRole, Severity, Stack, Weights};
@@ -140,19 +140,8 @@ impl Session {
                 "these credentials are of account {account}, and the stack says {said}"
             )));
         }
-        let network = match &self.stack.cluster {
-            Some(cluster) => {
-                let types: BTreeSet<String> = cluster.groups().map(|(_, group)| group.instance_type.clone()).collect();
-                let subnet = cluster.subnet.clone().or_else(|| known(&live, "cluster", "subnet"));
-                // Where the groups are somebody else's, nothing of ours is made in the network itself.
-                let vpc = if self.stack.security_groups.is_some() {
-                    Some(String::new())
-                } else {
-                    known(&live, "security_group", "vpc")
-                };
-                let wish = Wish { subnet, vpc, types };
-                Some(surroundings::network(&self.cx.cloud, &wish).await?)
-            }
+        let network = match blueprint::wish(&self.stack, &live) {
+            Some(wish) => Some(surroundings::network(&self.cx.cloud, &wish).await?),
             None => None,
         };
         let around = Surroundings { region: self.stack.region, account: account.to_owned(), network };
@@ -199,15 +188,6 @@ pub(super) async fn offline(ui: Ui, name: &str, stack: &Stack, account: &str) ->
         chosen.insert(action, wheels::choose(&request, &cache, |line| ui.say(line)).await?);
     }
     Ok(Materials::gather(stack, &folder(name), &cache, &blueprint::home_name(stack, account), chosen)?)
-}
-
-/// A field of what is there, for inputs that follow it.
-fn known(live: &[Live], kind: &str, name: &str) -> Option<String> {
-    let of = |live: &&Live| {
-        live.resource.address().kind == kind && !matches!(live.resource.phase(), Phase::Ending | Phase::Ended(_))
-    };
-    let field = live.iter().find(of)?.resource.fields().into_iter().find(|field| field.name == name)?;
-    field.value.as_str().map(str::to_owned)
 }
 
 /// Looks at everything that the stack names as somebody else's.

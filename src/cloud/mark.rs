@@ -39,6 +39,36 @@ impl Mark {
         (mark.stack == stack).then_some(mark)
     }
 
+    /// What to type where a thing of this mark lost its tags: without them it is nobody's, and left alone.
+    pub fn lost(&self, thing: &Lost<'_>) -> String {
+        let tags = if matches!(thing, Lost::Role(_) | Lost::InstanceProfile(_)) {
+            self.tags_outside_eu()
+        } else {
+            self.tags()
+        };
+        let pairs = |key: &str, value: &str| {
+            let all = tags.iter().map(|(k, v)| format!("{key}={k},{value}={v}")).collect::<Vec<_>>();
+            all.join(" ")
+        };
+        let command = match thing {
+            Lost::Bucket(name) => {
+                let set = tags.iter().map(|(k, v)| format!("{{Key={k},Value={v}}}")).collect::<Vec<_>>().join(",");
+                format!("aws s3api put-bucket-tagging --bucket {name} --tagging 'TagSet=[{set}]'")
+            }
+            Lost::Role(name) => format!("aws iam tag-role --role-name {name} --tags {}", pairs("Key", "Value")),
+            Lost::InstanceProfile(name) => {
+                let tags = pairs("Key", "Value");
+                format!("aws iam tag-instance-profile --instance-profile-name {name} --tags {tags}")
+            }
+            Lost::Ec2(id) => format!("aws ec2 create-tags --resources {id} --tags {}", pairs("Key", "Value")),
+            Lost::Cluster(id) => {
+                let tags = tags.iter().map(|(k, v)| format!("{k}={v}")).collect::<Vec<_>>().join(" ");
+                format!("aws emr add-tags --resource-id {id} --tags {tags}")
+            }
+        };
+        format!("it bears no mark, so it is left alone; if it is this stack's, put its tags back: {command}")
+    }
+
     pub fn belongs_to(&self, owner: &str) -> bool {
         self.owner == owner || self.owner == fingerprint(owner)
     }
@@ -47,6 +77,21 @@ impl Mark {
     pub fn key(&self, kind: &str) -> Option<&str> {
         self.address.strip_prefix(kind)?.strip_prefix('/')
     }
+}
+
+/// A thing whose name is a stack's and whose tags are not.
+#[derive(Clone, Copy, Debug)]
+pub enum Lost<'a> {
+    Bucket(&'a str),
+    Role(&'a str),
+    InstanceProfile(&'a str),
+    Ec2(&'a str),
+    Cluster(&'a str),
+}
+
+/// Whether somebody's mark is on it, be it another's.
+pub fn marked(tags: &BTreeMap<String, String>) -> bool {
+    tags.contains_key(STACK)
 }
 
 /// The tags a person wrote: all but ours.
@@ -80,6 +125,15 @@ mod tests {
         assert_eq!(Mark::read(&mark().tags(), "demo"), Some(mark()));
         assert_eq!(Mark::read(&mark().tags(), "demo-2"), None);
         assert_eq!(Mark::read(&BTreeMap::new(), "demo"), None);
+    }
+
+    #[test]
+    fn a_lost_mark_is_put_back_by_what_is_told() {
+        let told = mark().lost(&Lost::Cluster("j-1"));
+        for (key, value) in mark().tags() {
+            assert!(told.contains(&format!("{key}={value}")), "{told}");
+        }
+        assert!(!mark().lost(&Lost::Role("demo-nodes")).contains('@'), "the owner's address stays in the EU");
     }
 
     #[test]

@@ -18,7 +18,7 @@ use futures::future::BoxFuture;
 use serde_json::{Value, json};
 
 use crate::cloud::error::{Class, CloudError, call};
-use crate::cloud::mark::Mark;
+use crate::cloud::mark::{Lost, Mark, marked};
 use crate::residency::EuRegion;
 use crate::resource::{Address, Change, Cx, Field, Id, Kind, Need, OnDown, Resource};
 use crate::resources::{HOME, home, patiently};
@@ -100,13 +100,13 @@ impl Resource for Bucket {
             Field::replaces("name", name.as_str()),
             Field::replaces("region", region.as_str()),
             Field::updates("public_access", if *public_access_blocked { "blocked" } else { "open" }),
-            Field::updates("ownership", ownership.as_str()),
             Field::updates("encryption", encryption.as_str()),
             Field::updates("policy", if tls_only { json!("TLS only") } else { policy.clone() }),
             Field::updates("tags", json!(tags)),
         ];
-        // Home has neither, and reading them would cost every plan two calls.
+        // Home is written by this program alone, and reading these would cost every plan three calls.
         if key != HOME {
+            fields.push(Field::updates("ownership", ownership.as_str()));
             fields.push(Field::updates("versioning", *versioning));
             fields.push(Field::updates("expire", json!(expire)));
         }
@@ -172,9 +172,11 @@ impl Bucket {
         if head.bucket_region.as_deref().is_some_and(|region| region != self.region.as_str()) {
             return Err(taken(&format!("lies in {}", head.bucket_region.unwrap_or_default())));
         }
-        match Mark::read(&read::tags(cx, &self.name).await?, &cx.stack) {
-            Some(mark) if mark.address == self.address().to_string() => Ok(()),
-            _ => Err(taken("is not this stack's")),
+        let (tags, mine) = (read::tags(cx, &self.name).await?, cx.mark(&self.address()));
+        match Mark::read(&tags, &cx.stack) {
+            Some(mark) if mark.address == mine.address => Ok(()),
+            _ if marked(&tags) => Err(taken("is not this stack's")),
+            _ => Err(taken("is not this stack's").with_detail(mine.lost(&Lost::Bucket(&self.name)))),
         }
     }
 

@@ -18,7 +18,7 @@ pub use birth::{Action, Birth, Configuration, NodeGroup, Volume};
 
 use crate::cloud::error::{CloudError, call};
 use crate::resource::{Address, Change, Cx, Field, Id, Kind, Known, Need, OnDown, Phase, Ref, Resource};
-use crate::resources::{home, once};
+use crate::resources::{endpoint, home, once};
 
 const NAME: &str = "cluster";
 
@@ -53,6 +53,8 @@ pub struct Fixed {
     pub service_group: Option<Ref>,
     /// `m5.xlarge on-demand`.
     pub primary: String,
+    /// One, or three for availability.
+    pub primary_count: i32,
     pub core: Option<String>,
     pub auto_scaling_role: Option<String>,
     pub scale_down: String,
@@ -66,16 +68,22 @@ pub struct Digests {
     pub bootstrap: String,
     pub configurations: String,
     pub volumes: String,
+    /// What is bid for spot instances of the groups that stay.
+    pub bids: String,
+    /// The service-access group that was asked for: in a private subnet EMR takes one of its own without.
+    pub service_group: String,
 }
 
 impl Digests {
     fn tags(&self) -> BTreeMap<String, String> {
-        let Self { applications, bootstrap, configurations, volumes } = self;
+        let Self { applications, bootstrap, configurations, volumes, bids, service_group } = self;
         [
             ("applications", applications),
             ("bootstrap", bootstrap),
             ("configurations", configurations),
             ("volumes", volumes),
+            ("bids", bids),
+            ("service_group", service_group),
         ]
         .map(|(name, value)| (format!("fruitsinfra:{name}"), value.clone()))
         .into()
@@ -88,6 +96,8 @@ impl Digests {
             bootstrap: get("bootstrap"),
             configurations: get("configurations"),
             volumes: get("volumes"),
+            bids: get("bids"),
+            service_group: get("service_group"),
         }
     }
 }
@@ -170,10 +180,11 @@ impl Resource for Cluster {
             core_group,
             service_group,
             primary,
+            primary_count,
             core,
             auto_scaling_role,
             scale_down,
-            digests: Digests { applications, bootstrap, configurations, volumes },
+            digests: Digests { applications, bootstrap, configurations, volumes, bids, service_group: _ },
         } = fixed;
         let Changeable {
             core_count,
@@ -192,7 +203,9 @@ impl Resource for Cluster {
             Field::replaces("bootstrap", bootstrap.as_str()),
             Field::replaces("configurations", configurations.as_str()),
             Field::replaces("volumes", volumes.as_str()),
+            Field::replaces("bids", bids.as_str()),
             Field::replaces("primary", primary.as_str()),
+            Field::replaces("primary_count", *primary_count),
             Field::replaces("core", json!(core)),
             Field::updates("core_count", *core_count),
             Field::updates("task", json!(task)),
@@ -204,6 +217,7 @@ impl Resource for Cluster {
             Field::replaces("instance_profile", instance_profile),
             Field::replaces("primary_group", primary_group),
             Field::replaces("core_group", core_group),
+            Field::replaces("service_group", service_group.as_ref().map_or(Value::Null, Value::from)),
             Field::replaces("auto_scaling_role", json!(auto_scaling_role)),
             Field::replaces("scale_down", scale_down.as_str()),
             Field::updates("idle_seconds", json!(idle)),
@@ -214,7 +228,6 @@ impl Resource for Cluster {
         ];
         // AWS chooses where the stack does not: compared only where it does.
         fields.extend(os_release.as_deref().map(|said| Field::replaces("os_release", said)));
-        fields.extend(service_group.as_ref().map(|said| Field::replaces("service_group", said)));
         fields
     }
 
@@ -267,11 +280,7 @@ impl Resource for Cluster {
                     let set = set.keep_job_flow_alive_when_no_steps(self.changeable.keep_alive);
                     call("emr SetKeepJobFlowAliveWhenNoSteps", set.send()).await?;
                 }
-                "termination_protection" => {
-                    let set = cx.cloud.emr.set_termination_protection().job_flow_ids(&id.0);
-                    let set = set.termination_protected(self.changeable.termination_protection);
-                    call("emr SetTerminationProtection", set.send()).await?;
-                }
+                "termination_protection" => self.put_protection(cx, id).await?,
                 "step_concurrency" => {
                     let modify = cx.cloud.emr.modify_cluster().cluster_id(&id.0);
                     let modify = modify.step_concurrency_level(self.changeable.step_concurrency);
@@ -285,7 +294,8 @@ impl Resource for Cluster {
     }
 
     async fn delete(&self, cx: &Cx, id: &Id) -> Result<(), CloudError> {
-        life::end(cx, &self.address(), id, &self.phase()).await
+        life::end(cx, &self.address(), id, &self.phase()).await?;
+        self.tell_left(cx).await
     }
 
     async fn holds(&self, _cx: &Cx) -> Result<Option<String>, CloudError> {
@@ -299,6 +309,23 @@ impl Resource for Cluster {
 }
 
 impl Cluster {
+    /// Names what EMR may have left behind in its subnet.
+    async fn tell_left(&self, cx: &Cx) -> Result<(), CloudError> {
+        for endpoint in endpoint::find(cx, "tag:Name", endpoint::LEFT_BY_EMR).await? {
+            if endpoint::is_left_by_emr(&endpoint) && endpoint.subnet_ids().contains(&self.fixed.subnet) {
+                let at = Address::new("vpc_endpoint", endpoint.vpc_endpoint_id().unwrap_or_default());
+                cx.say(&at, format!("EMR leaves behind {}", endpoint::words(&endpoint)));
+            }
+        }
+        Ok(())
+    }
+
+    async fn put_protection(&self, cx: &Cx, id: &Id) -> Result<(), CloudError> {
+        let set = cx.cloud.emr.set_termination_protection().job_flow_ids(&id.0);
+        let set = set.termination_protected(self.changeable.termination_protection);
+        call("emr SetTerminationProtection", set.send()).await.map(drop)
+    }
+
     async fn put_idle(&self, cx: &Cx, id: &Id) -> Result<(), CloudError> {
         if let Some(idle) = self.changeable.idle {
             let policy = AutoTerminationPolicy::builder().idle_timeout(idle).build();
@@ -327,14 +354,19 @@ impl Cluster {
     }
 }
 
-/// `m5.xlarge on-demand`.
-pub fn kind_of(group: &NodeGroup) -> String {
-    groups::kind(&group.instance_type, group.spot)
+/// `m5.xlarge on-demand` of a group that stays; `Primaire: m5.xlarge on-demand` where it has a name of its own.
+pub fn kind_of(group: &NodeGroup, part: &str) -> String {
+    groups::called(&group.name, part, &groups::kind(&group.instance_type, group.spot))
 }
 
-/// `2 x m5.xlarge spot`.
+/// `2 x m5.xlarge spot` of one that comes and goes.
 pub fn words_of(group: &NodeGroup) -> String {
-    groups::words(group.count, &group.instance_type, group.spot)
+    groups::words(group.count, &group.instance_type, group.spot, &groups::born_with(group))
+}
+
+/// `2x32gp2`: what is said of volumes.
+pub fn volumes_of(volumes: &[Volume]) -> String {
+    groups::volumes(volumes)
 }
 
 /// Configurations as they are compared.

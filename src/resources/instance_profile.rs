@@ -1,6 +1,6 @@
 //! Kind `instance_profile`: what EC2 needs to hand the nodes' role to a node. It holds one role.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,6 +9,7 @@ use aws_sdk_iam::types::Tag;
 use futures::future::BoxFuture;
 
 use crate::cloud::error::{Class, CloudError, Outcome, call};
+use crate::cloud::mark::{Lost, Mark, marked};
 use crate::resource::{Address, Change, Cx, Field, Id, Kind, Known, Live, Need, OnDown, Ref, Resource};
 use crate::resources::{patiently, role_path};
 
@@ -17,9 +18,11 @@ const NAME: &str = "instance_profile";
 pub const KIND: Kind =
     Kind { name: NAME, on_down: OnDown::Stays, list: |cx: &Cx| -> BoxFuture<'_, _> { Box::pin(list(cx)) } };
 
+/// The one that a stack can have, `<stack>-nodes`.
+const KEY: &str = "nodes";
+
 const CATCH_UP: Duration = Duration::from_mins(2);
 
-/// Found by path and not by tags: a listing gives the path, and costs one call.
 #[derive(Clone, Debug, PartialEq)]
 pub struct InstanceProfile {
     pub key: String,
@@ -103,7 +106,9 @@ impl InstanceProfile {
         let Some(profile) = call("iam GetInstanceProfile", get).await?.instance_profile else {
             return Err(CloudError::absent(format!("instance profile {} is gone", self.name)));
         };
-        if profile.path == self.path {
+        let tags = profile.tags.unwrap_or_default().into_iter().map(|tag| (tag.key, tag.value)).collect();
+        let mark = Mark::read(&tags, &cx.stack);
+        if mark.is_some_and(|mark| mark.address == self.address().to_string()) {
             Ok(profile.roles.into_iter().map(|role| role.role_name).collect())
         } else {
             Err(CloudError::taken(format!("instance profile {} already exists and is not this stack's", self.name)))
@@ -138,24 +143,28 @@ impl InstanceProfile {
 }
 
 async fn list(cx: &Cx) -> Result<Vec<Live>, CloudError> {
-    let path = role_path(&cx.stack);
-    let (mut found, mut marker) = (Vec::new(), None);
-    loop {
-        let page = cx.cloud.iam.list_instance_profiles().path_prefix(&path).set_marker(marker).send();
-        let page = call("iam ListInstanceProfiles", page).await?;
-        found.extend(page.instance_profiles);
-        marker = page.marker;
-        if marker.is_none() {
-            break;
+    // By name: a listing tells no tags.
+    Ok(read(cx, &format!("{}-{KEY}", cx.stack)).await?.into_iter().collect())
+}
+
+/// One profile; `None` if it is gone or does not bear the stack's mark.
+async fn read(cx: &Cx, name: &str) -> Result<Option<Live>, CloudError> {
+    let get = cx.cloud.iam.get_instance_profile().instance_profile_name(name).send();
+    let Some(profile) = call("iam GetInstanceProfile", get).await.or_absent()?.and_then(|a| a.instance_profile) else {
+        return Ok(None);
+    };
+    let tags: BTreeMap<String, String> =
+        profile.tags.unwrap_or_default().into_iter().map(|tag| (tag.key, tag.value)).collect();
+    let Some(mark) = Mark::read(&tags, &cx.stack) else {
+        // A path cannot be changed: it still tells what the tags no longer do.
+        if profile.path == role_path(&cx.stack) && !marked(&tags) {
+            let lost = cx.mark(&InstanceProfile::at(KEY)).lost(&Lost::InstanceProfile(name));
+            cx.say(&Address::new(NAME, name), lost);
         }
-    }
-    let prefix = format!("{}-", cx.stack);
-    let live = found.into_iter().filter_map(|profile| {
-        let name = profile.instance_profile_name;
-        let key = name.strip_prefix(&prefix)?.to_owned();
-        let roles = profile.roles.into_iter().map(|role| Ref::id(role.role_name)).collect();
-        let profile = InstanceProfile { key, name: name.clone(), path: path.clone(), roles };
-        Some(Live { id: Id(name), mark: cx.mark(&profile.address()), resource: Arc::new(profile) })
-    });
-    Ok(live.collect())
+        return Ok(None);
+    };
+    let Some(key) = mark.key(NAME).map(str::to_owned) else { return Ok(None) };
+    let roles = profile.roles.into_iter().map(|role| Ref::id(role.role_name)).collect();
+    let profile = InstanceProfile { key, name: name.to_owned(), path: profile.path, roles };
+    Ok(Some(Live { id: Id(name.to_owned()), mark, resource: Arc::new(profile) }))
 }

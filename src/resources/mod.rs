@@ -3,6 +3,7 @@
 
 pub mod bucket;
 pub mod cluster;
+mod endpoint;
 pub mod instance_profile;
 pub mod object;
 pub mod once;
@@ -39,7 +40,12 @@ pub async fn list_all(cx: &Cx) -> Result<Vec<Live>, CloudError> {
         return Err(refused.clone());
     }
     let lists: Vec<_> = lists.into_iter().collect::<Result<_, _>>()?;
-    Ok(resolve(lists.into_iter().flatten().collect()))
+    let mut live: Vec<Live> = lists.into_iter().flatten().collect();
+    // Objects are ours by their place, which is ours by its mark.
+    if !live.iter().any(|live| live.resource.address() == home()) {
+        live.retain(|live| live.resource.address().kind != object::KIND.name);
+    }
+    Ok(resolve(live))
 }
 
 /// Turns ids of ours into addresses. Pure.

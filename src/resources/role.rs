@@ -1,6 +1,6 @@
 //! Kind `role`: who EMR and its nodes act as. One inline policy, all of it compared; never a managed one.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use futures::future::{BoxFuture, try_join_all};
 use serde_json::{Value, json};
 
 use crate::cloud::error::{Class, CloudError, Outcome, call};
-use crate::cloud::mark::{Mark, own_tags};
+use crate::cloud::mark::{Lost, Mark, marked, own_tags};
 use crate::resource::{Address, Change, Cx, Field, Id, Kind, Live, OnDown, Resource};
 use crate::resources::{patiently, role_path};
 
@@ -22,6 +22,9 @@ pub const KIND: Kind =
 /// The name of the one inline policy.
 const POLICY: &str = "fruitsinfra";
 
+/// The roles that a stack can have, `<stack>-<key>`.
+const KEYS: [&str; 2] = ["nodes", "service"];
+
 /// IAM settles within seconds, at times within two minutes.
 const CATCH_UP: Duration = Duration::from_mins(2);
 
@@ -31,6 +34,8 @@ pub struct Role {
     pub name: String,
     pub trust: Value,
     pub policy: Value,
+    /// ARNs of managed policies that are attached: none is to one that we make.
+    pub attached: BTreeSet<String>,
     pub tags: BTreeMap<String, String>,
 }
 
@@ -51,11 +56,12 @@ impl Resource for Role {
     }
 
     fn fields(&self) -> Vec<Field> {
-        let Self { key: _, name, trust, policy, tags } = self;
+        let Self { key: _, name, trust, policy, attached, tags } = self;
         vec![
             Field::replaces("name", name.as_str()),
             Field::updates("trust", canonical(trust)),
             Field::updates("policy", by_sid(canonical(policy))),
+            Field::updates("attached", json!(attached)),
             Field::updates("tags", json!(tags)),
         ]
     }
@@ -90,6 +96,10 @@ impl Resource for Role {
         for change in changes {
             match change.field {
                 "policy" => self.put_policy(cx).await?,
+                "attached" => {
+                    let there = change.from.as_array().into_iter().flatten().filter_map(Value::as_str);
+                    self.detach(cx, there).await?;
+                }
                 "trust" => {
                     patiently(cx, &self.address(), CATCH_UP, || {
                         let update = cx.cloud.iam.update_assume_role_policy().role_name(&self.name);
@@ -105,12 +115,17 @@ impl Resource for Role {
     }
 
     async fn delete(&self, cx: &Cx, _id: &Id) -> Result<(), CloudError> {
-        patiently(cx, &self.address(), CATCH_UP, || {
-            let delete = cx.cloud.iam.delete_role_policy().role_name(&self.name).policy_name(POLICY);
-            call("iam DeleteRolePolicy", delete.send())
-        })
-        .await
-        .or_absent()?;
+        // A role that holds anything cannot go, whoever gave it that.
+        self.detach(cx, self.attached.iter().map(String::as_str)).await?;
+        let inline = call("iam ListRolePolicies", cx.cloud.iam.list_role_policies().role_name(&self.name).send()).await;
+        for policy in inline.or_absent()?.map(|list| list.policy_names).unwrap_or_default() {
+            patiently(cx, &self.address(), CATCH_UP, || {
+                let delete = cx.cloud.iam.delete_role_policy().role_name(&self.name).policy_name(&policy);
+                call("iam DeleteRolePolicy", delete.send())
+            })
+            .await
+            .or_absent()?;
+        }
         patiently(cx, &self.address(), CATCH_UP, || {
             call("iam DeleteRole", cx.cloud.iam.delete_role().role_name(&self.name).send())
         })
@@ -131,21 +146,25 @@ impl Role {
         .await
     }
 
+    /// Takes away managed policies that somebody attached.
+    async fn detach<'a>(&self, cx: &Cx, arns: impl Iterator<Item = &'a str>) -> Result<(), CloudError> {
+        for arn in arns {
+            let detach = cx.cloud.iam.detach_role_policy().role_name(&self.name).policy_arn(arn).send();
+            call("iam DetachRolePolicy", detach).await.or_absent()?;
+        }
+        Ok(())
+    }
+
     async fn put_tags(&self, cx: &Cx, change: &Change) -> Result<(), CloudError> {
-        let tags = tag_list(&self.tags, &cx.mark(&self.address()))?;
-        call("iam TagRole", cx.cloud.iam.tag_role().role_name(&self.name).set_tags(Some(tags)).send()).await?;
-        let dropped: Vec<String> = change
-            .from
-            .as_object()
-            .into_iter()
-            .flatten()
-            .map(|(k, _)| k.clone())
-            .filter(|k| !self.tags.contains_key(k))
-            .collect();
+        let old = change.from.as_object().into_iter().flatten();
+        let dropped: Vec<String> = old.map(|(k, _)| k.clone()).filter(|k| !self.tags.contains_key(k)).collect();
+        // First, because IAM takes `Project` and `project` for one: what comes after would go with what was before.
         if !dropped.is_empty() {
             let untag = cx.cloud.iam.untag_role().role_name(&self.name).set_tag_keys(Some(dropped));
             call("iam UntagRole", untag.send()).await?;
         }
+        let tags = tag_list(&self.tags, &cx.mark(&self.address()))?;
+        call("iam TagRole", cx.cloud.iam.tag_role().role_name(&self.name).set_tags(Some(tags)).send()).await?;
         Ok(())
     }
 }
@@ -211,32 +230,36 @@ fn decode(document: &str) -> Value {
 }
 
 async fn list(cx: &Cx) -> Result<Vec<Live>, CloudError> {
-    let (mut names, mut marker) = (Vec::new(), None);
-    loop {
-        let page = cx.cloud.iam.list_roles().path_prefix(role_path(&cx.stack)).set_marker(marker).send();
-        let page = call("iam ListRoles", page).await?;
-        names.extend(page.roles.into_iter().map(|role| role.role_name));
-        marker = page.marker;
-        if marker.is_none() {
-            break;
-        }
-    }
+    // By name: all that a stack can have, and each has to be asked for its tags anyway.
+    let names = KEYS.map(|key| format!("{}-{key}", cx.stack));
     Ok(try_join_all(names.iter().map(|name| read(cx, name))).await?.into_iter().flatten().collect())
 }
 
 /// One role; `None` if it is gone or does not bear the stack's mark.
 async fn read(cx: &Cx, name: &str) -> Result<Option<Live>, CloudError> {
-    let (role, policy) = futures::join!(
-        call("iam GetRole", cx.cloud.iam.get_role().role_name(name).send()),
-        call("iam GetRolePolicy", cx.cloud.iam.get_role_policy().role_name(name).policy_name(POLICY).send()),
-    );
+    let iam = &cx.cloud.iam;
+    let role = call("iam GetRole", iam.get_role().role_name(name).send()).await;
     let Some(role) = role.or_absent()?.and_then(|answer| answer.role) else { return Ok(None) };
-    let policy = policy.or_absent()?.map(|p| decode(&p.policy_document)).unwrap_or_default();
     let tags: BTreeMap<String, String> = role.tags.unwrap_or_default().into_iter().map(|t| (t.key, t.value)).collect();
-    let Some(mark) = Mark::read(&tags, &cx.stack) else { return Ok(None) };
+    let Some(mark) = Mark::read(&tags, &cx.stack) else {
+        let key = name.strip_prefix(&format!("{}-", cx.stack)).unwrap_or_default();
+        // A path cannot be changed: it still tells what the tags no longer do.
+        if role.path == role_path(&cx.stack) && !marked(&tags) {
+            cx.say(&Address::new(NAME, name), cx.mark(&Role::at(key)).lost(&Lost::Role(name)));
+        }
+        return Ok(None);
+    };
     let Some(key) = mark.key(NAME).map(str::to_owned) else { return Ok(None) };
+    let (policy, attached) = futures::join!(
+        call("iam GetRolePolicy", iam.get_role_policy().role_name(name).policy_name(POLICY).send()),
+        // A role has twenty at most: one page holds them.
+        call("iam ListAttachedRolePolicies", iam.list_attached_role_policies().role_name(name).send()),
+    );
+    let policy = policy.or_absent()?.map(|p| decode(&p.policy_document)).unwrap_or_default();
+    let attached = attached.or_absent()?.and_then(|list| list.attached_policies).unwrap_or_default();
+    let attached = attached.into_iter().filter_map(|policy| policy.policy_arn).collect();
     let trust = role.assume_role_policy_document.as_deref().map(decode).unwrap_or_default();
-    let role = Role { key, name: name.to_owned(), trust, policy, tags: own_tags(&tags) };
+    let role = Role { key, name: name.to_owned(), trust, policy, attached, tags: own_tags(&tags) };
     Ok(Some(Live { id: Id(name.to_owned()), resource: Arc::new(role), mark }))
 }
 

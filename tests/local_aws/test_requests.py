@@ -24,6 +24,13 @@ def test_describe_rewrites_and_fills_in(emr):
         assert own not in cluster  # calls of their own
 
 
+def test_several_primary_nodes_are_protected_whatever_was_asked_for(emr):
+    groups = [{"InstanceRole": "MASTER", "InstanceType": "m5.xlarge", "InstanceCount": 3}]
+    instances = {"InstanceGroups": groups, "TerminationProtected": False, "KeepJobFlowAliveWhenNoSteps": False}
+    cluster = emr.describe(emr.run(Instances=instances))
+    assert (cluster["TerminationProtected"], cluster["AutoTerminate"]) == (True, False)
+
+
 def test_volumes_are_split_and_defaulted(emr):
     ebs = {"EbsBlockDeviceConfigs": [
         {"VolumeSpecification": {"VolumeType": "gp3", "SizeInGB": 50}, "VolumesPerInstance": 2}]}

@@ -104,7 +104,7 @@ fn untouched(before: &BTreeMap<String, String>, oracle: &Oracle) {
 }
 
 #[track_caller]
-pub(super) fn same(before: &BTreeMap<String, String>, after: &BTreeMap<String, String>) {
+pub(crate) fn same(before: &BTreeMap<String, String>, after: &BTreeMap<String, String>) {
     let names = |all: &BTreeMap<String, String>| all.keys().cloned().collect::<Vec<_>>();
     assert_eq!(names(before), names(after));
     for (name, was) in before {

@@ -2,11 +2,12 @@
 //! group of stories has its own AWS; none needs another's. Nothing here may look inside the binary.
 
 mod changes;
+mod drift;
 mod ended;
 mod ending;
 mod foreign;
 mod job;
-mod journey;
+pub(crate) mod journey;
 mod moto;
 mod once;
 mod policy;

@@ -58,6 +58,8 @@ def cluster(data: dict, scope: Scope, access_key: str, now: float) -> Cluster:
     )
     if bool(made.primary_group) != bool(made.core_group):
         raise invalid("You must specify both or neither of EmrManagedMasterSecurityGroup and EmrManagedSlaveSecurityGroup.")
+    if next(g for g in made.groups if g.role == "MASTER").requested > 1:
+        made.protected = made.keep_alive = True  # whatever was asked for, as EMR's guide to several primary nodes says
     made.idle_timeout = idle_timeout(data.get("AutoTerminationPolicy"), made)
     made.steps = steps(data.get("Steps") or [], made, now)
     permissions.link_cleanup(access_key, scope)

@@ -4,13 +4,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use aws_sdk_s3::types::{BucketVersioningStatus, ExpirationStatus, LifecycleRule};
+use aws_sdk_s3::types::{BucketVersioningStatus, ExpirationStatus, LifecycleRule, ServerSideEncryption};
 use futures::future::try_join_all;
 
 use super::{Bucket, NAME, Settings};
 use crate::cloud::error::{Class, CloudError, Outcome, call};
-use crate::cloud::mark::{Mark, own_tags};
-use crate::resource::{Cx, Id, Live};
+use crate::cloud::mark::{Lost, Mark, marked, own_tags};
+use crate::resource::{Address, Cx, Id, Live};
 use crate::resources::HOME;
 
 /// Every bucket that bears the stack's mark, with its settings.
@@ -79,16 +79,20 @@ async fn read(cx: &Cx, name: &str) -> Result<Option<Live>, CloudError> {
         let get = s3.get_bucket_lifecycle_configuration().bucket(name).expected_bucket_owner(owner).send();
         call("s3 GetBucketLifecycleConfiguration", get).await.or_absent()
     };
+    let ownership = async {
+        if home {
+            return Ok(None);
+        }
+        let get = s3.get_bucket_ownership_controls().bucket(name).expected_bucket_owner(owner).send();
+        call("s3 GetBucketOwnershipControls", get).await.or_absent()
+    };
     let (tags, block, encryption, versioning, lifecycle, ownership, policy) = futures::join!(
         tags(cx, name),
         call("s3 GetPublicAccessBlock", s3.get_public_access_block().bucket(name).expected_bucket_owner(owner).send()),
         call("s3 GetBucketEncryption", s3.get_bucket_encryption().bucket(name).expected_bucket_owner(owner).send()),
         versioning,
         lifecycle,
-        call(
-            "s3 GetBucketOwnershipControls",
-            s3.get_bucket_ownership_controls().bucket(name).expected_bucket_owner(owner).send()
-        ),
+        ownership,
         call("s3 GetBucketPolicy", s3.get_bucket_policy().bucket(name).expected_bucket_owner(owner).send()),
     );
     let tags = match tags {
@@ -98,7 +102,13 @@ async fn read(cx: &Cx, name: &str) -> Result<Option<Live>, CloudError> {
         }
         tags => tags?,
     };
-    let Some(mark) = Mark::read(&tags, &cx.stack) else { return Ok(None) };
+    let Some(mark) = Mark::read(&tags, &cx.stack) else {
+        let key = name.strip_prefix(&format!("{}-", cx.stack)).and_then(|rest| rest.strip_suffix(&format!("-{owner}")));
+        if let Some(key) = key.filter(|_| !marked(&tags)) {
+            cx.say(&Address::new(NAME, name), cx.mark(&Bucket::at(key)).lost(&Lost::Bucket(name)));
+        }
+        return Ok(None);
+    };
     let Some(key) = mark.key(NAME).map(str::to_owned) else { return Ok(None) };
     let block = block.or_absent()?.and_then(|b| b.public_access_block_configuration);
     let rules = encryption
@@ -108,7 +118,7 @@ async fn read(cx: &Cx, name: &str) -> Result<Option<Live>, CloudError> {
         .unwrap_or_default();
     let default = rules.into_iter().find_map(|rule| rule.apply_server_side_encryption_by_default);
     let expire = lifecycle?.and_then(|l| l.rules).unwrap_or_default();
-    let controls = ownership.or_absent()?.and_then(|o| o.ownership_controls).map(|c| c.rules).unwrap_or_default();
+    let controls = ownership?.and_then(|o| o.ownership_controls).map(|c| c.rules).unwrap_or_default();
     let policy = policy.or_absent()?.and_then(|p| p.policy);
     let settings = Settings {
         public_access_blocked: block.is_some_and(|b| {
@@ -116,8 +126,11 @@ async fn read(cx: &Cx, name: &str) -> Result<Option<Live>, CloudError> {
                 == [Some(true); 4]
         }),
         ownership: controls.first().map(|rule| rule.object_ownership.as_str().to_owned()).unwrap_or_default(),
-        encryption: default
-            .map_or_else(String::new, |d| d.kms_master_key_id.unwrap_or_else(|| d.sse_algorithm.as_str().to_owned())),
+        encryption: default.map_or_else(String::new, |d| match d.kms_master_key_id {
+            Some(key) if d.sse_algorithm == ServerSideEncryption::AwsKms => key,
+            Some(key) => format!("{key} by {}", d.sse_algorithm.as_str()),
+            None => d.sse_algorithm.as_str().to_owned(),
+        }),
         versioning: versioning?.and_then(|v| v.status) == Some(BucketVersioningStatus::Enabled),
         expire: expire.into_iter().filter_map(expiring).collect(),
         policy: policy.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default(),
@@ -127,8 +140,45 @@ async fn read(cx: &Cx, name: &str) -> Result<Option<Live>, CloudError> {
     Ok(Some(Live { id: Id(name.to_owned()), resource: Arc::new(bucket), mark }))
 }
 
+/// An expiry as the stack writes them: a prefix and days. What else a rule does was not asked for by the stack: it
+/// is told under the rule's name, with 0 days, and goes when the rules are written anew.
 fn expiring(rule: LifecycleRule) -> Option<(String, i32)> {
-    let enabled = rule.status == ExpirationStatus::Enabled;
-    let prefix = rule.filter.and_then(|filter| filter.prefix).unwrap_or_default();
-    rule.expiration.and_then(|e| e.days).filter(|_| enabled).map(|days| (prefix, days))
+    if rule.status != ExpirationStatus::Enabled {
+        return None;
+    }
+    let days = rule.expiration.as_ref().and_then(|e| e.days);
+    let filter = rule.filter.as_ref();
+    let narrower = filter.is_some_and(|f| {
+        f.tag.is_some() || f.and.is_some() || f.object_size_less_than.is_some() || f.object_size_greater_than.is_some()
+    });
+    let more = !rule.transitions().is_empty()
+        || !rule.noncurrent_version_transitions().is_empty()
+        || rule.noncurrent_version_expiration.is_some()
+        || rule.abort_incomplete_multipart_upload.is_some();
+    #[expect(deprecated, reason = "rules of old tools still say it")]
+    let prefix = filter.and_then(|f| f.prefix.clone()).or(rule.prefix).unwrap_or_default();
+    match days {
+        Some(days) if !narrower && !more => Some((prefix, days)),
+        _ => Some((format!("rule {}", rule.id.unwrap_or_default()), 0)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_s3::types::{LifecycleExpiration, LifecycleRuleFilter, Tag};
+
+    use super::*;
+
+    fn read(filter: LifecycleRuleFilter) -> Option<(String, i32)> {
+        let rule = LifecycleRule::builder().id("x").filter(filter).status(ExpirationStatus::Enabled);
+        let rule = rule.expiration(LifecycleExpiration::builder().days(1).build());
+        expiring(rule.build().expect("a rule"))
+    }
+
+    #[test]
+    fn an_expiry_that_the_stack_cannot_say_is_none_that_it_says() {
+        assert_eq!(read(LifecycleRuleFilter::builder().prefix("a/").build()), Some(("a/".into(), 1)));
+        let tag = Tag::builder().key("k").value("v").build().expect("a tag");
+        assert_eq!(read(LifecycleRuleFilter::builder().tag(tag).build()), Some(("rule x".into(), 0)));
+    }
 }

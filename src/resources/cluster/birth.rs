@@ -14,11 +14,11 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::life::{self, Failure};
-use super::{Cluster, emr_tags, read};
+use super::{Cluster, emr_tags, groups, read};
 use crate::cloud::error::{Class, CloudError, call};
-use crate::resource::{Address, Cx, Id, Resource};
+use crate::resource::{Address, Cx, Id, Ref, Resource};
 use crate::resources::once::{Once, once};
-use crate::resources::wait;
+use crate::resources::{role_path, wait};
 
 /// Times a cluster is asked for again after an answer that leaves no cluster behind.
 const TRIES: usize = 3;
@@ -84,6 +84,10 @@ pub(super) async fn start(cluster: &Cluster, cx: &Cx) -> Result<Id, CloudError> 
         let id = asked.id.clone();
         cx.learn(address.clone(), id.clone());
         cx.say(&address, format!("{id} asked for"));
+        if cluster.fixed.primary_count > 1 && !cluster.changeable.termination_protection {
+            // EMR protects every cluster with several primary nodes, whatever it was told.
+            cluster.put_protection(cx, &id).await?;
+        }
         match life::settle(cx, &address, &id).await {
             Ok(()) => {
                 asked.forget(cx).await?;
@@ -126,14 +130,15 @@ async fn run_job_flow(cluster: &Cluster, cx: &Cx, nonce: &str) -> Result<Id, Clo
     let mark = cx.mark(&cluster.address()).tags();
     let mut tags: BTreeMap<String, String> =
         changeable.tags.clone().into_iter().chain(mark).chain(fixed.digests.tags()).collect();
+    tags.extend(groups::born_tags(&birth.task));
     tags.insert(read::NONCE.into(), nonce.into());
 
-    let groups = [(&birth.primary, InstanceRoleType::Master)].into_iter();
-    let groups = groups.chain(birth.core.iter().map(|group| (group, InstanceRoleType::Core)));
-    let groups = groups.chain(birth.task.iter().map(|group| (group, InstanceRoleType::Task)));
-    let groups = groups.map(|(group, role)| instance_group(group, role)).collect();
+    let all = [(&birth.primary, InstanceRoleType::Master)].into_iter();
+    let all = all.chain(birth.core.iter().map(|group| (group, InstanceRoleType::Core)));
+    let all = all.chain(birth.task.iter().map(|group| (group, InstanceRoleType::Task)));
+    let all = all.map(|(group, role)| instance_group(group, role)).collect();
     let instances = JobFlowInstancesConfig::builder()
-        .set_instance_groups(Some(groups))
+        .set_instance_groups(Some(all))
         .set_ec2_key_name(fixed.key_pair.clone())
         .ec2_subnet_id(&fixed.subnet)
         .keep_job_flow_alive_when_no_steps(changeable.keep_alive)
@@ -142,17 +147,7 @@ async fn run_job_flow(cluster: &Cluster, cx: &Cx, nonce: &str) -> Result<Id, Clo
         .emr_managed_slave_security_group(cx.id_of(&fixed.core_group)?)
         .set_service_access_security_group(fixed.service_group.as_ref().map(|group| cx.id_of(group)).transpose()?)
         .build();
-    let service_role = cx.cloud.region.arn(
-        "iam",
-        false,
-        cx.cloud.account().await?,
-        &match &fixed.service_role {
-            crate::resource::Ref::Ours(_) => {
-                format!("role/fruitsinfra/{}/{}", cx.stack, cx.id_of(&fixed.service_role)?)
-            }
-            crate::resource::Ref::Theirs(id) => format!("role/{id}"),
-        },
-    );
+    let service_role = service_role(cluster, cx).await?;
     let mut run = cx
         .cloud
         .emr
@@ -187,6 +182,17 @@ async fn run_job_flow(cluster: &Cluster, cx: &Cx, nonce: &str) -> Result<Id, Clo
     let once = aws_sdk_emr::config::Builder::new().retry_config(RetryConfig::disabled());
     let made = call("emr RunJobFlow", run.customize().config_override(once).send()).await?;
     made.job_flow_id.map(Id).ok_or_else(|| CloudError::new(Class::Unknown, "EMR answered without a cluster id"))
+}
+
+/// Its ARN: EMR takes no bare name of a role that has a path.
+async fn service_role(cluster: &Cluster, cx: &Cx) -> Result<String, CloudError> {
+    let name = cx.id_of(&cluster.fixed.service_role)?;
+    let Ref::Ours(_) = &cluster.fixed.service_role else {
+        let role = call("iam GetRole", cx.cloud.iam.get_role().role_name(&name).send()).await?.role;
+        return role.map(|role| role.arn).ok_or_else(|| CloudError::failed(format!("IAM tells no ARN of role {name}")));
+    };
+    let path = format!("role{}{name}", role_path(&cx.stack));
+    Ok(cx.cloud.region.arn("iam", false, cx.cloud.account().await?, &path))
 }
 
 pub(super) fn instance_group(group: &NodeGroup, role: InstanceRoleType) -> InstanceGroupConfig {

@@ -1,6 +1,7 @@
 //! Instance groups of a running cluster: their sizes, new task groups, configurations of one group. EMR
 //! removes no group: one that is not wanted is sized to 0.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use aws_sdk_emr::types::{
@@ -8,23 +9,63 @@ use aws_sdk_emr::types::{
     MarketType,
 };
 
-use super::birth::{NodeGroup, configuration, instance_group};
-use super::{Cluster, read};
+use super::birth::{NodeGroup, Volume, configuration, instance_group};
+use super::{Cluster, life, read};
 use crate::cloud::error::{Class, CloudError, call};
+use crate::cloud::mark::fingerprint;
 use crate::resource::{Change, Cx, Id, Resource};
 use crate::resources::patiently;
+
+const BORN: &str = "fruitsinfra:task:";
 
 /// A group that is being resized or reconfigured is done with it within this, capacity given.
 const AT_REST: Duration = Duration::from_mins(15);
 
-/// How a task group reads in a plan: `2 x m5.xlarge spot`.
-pub(super) fn words(count: i32, instance_type: &str, spot: bool) -> String {
-    format!("{count} x {}", kind(instance_type, spot))
+/// How a task group reads in a plan: `2 x m5.xlarge spot, bid 0.12`.
+pub(super) fn words(count: i32, instance_type: &str, spot: bool, born: &str) -> String {
+    let comma = if born.is_empty() { "" } else { ", " };
+    format!("{count} x {}{comma}{born}", kind(instance_type, spot))
 }
 
 /// `m5.xlarge on-demand`.
 pub(super) fn kind(instance_type: &str, spot: bool) -> String {
     format!("{instance_type} {}", if spot { "spot" } else { "on-demand" })
+}
+
+/// A group that stays, with its name where that is not its part's.
+pub(super) fn called(name: &str, part: &str, words: &str) -> String {
+    if name == part { words.to_owned() } else { format!("{name}: {words}") }
+}
+
+/// `1x64gp3+1x80gp2:3000:125`: only what is said; EMR's own default is nobody's business.
+pub(super) fn volumes(all: &[Volume]) -> String {
+    let one = |volume: &Volume| {
+        let kind = volume.kind.as_deref().unwrap_or_default();
+        let size = format!("{}x{}{kind}", volume.per_instance, volume.size);
+        let more = [volume.iops, volume.throughput].into_iter().flatten().map(|n| n.to_string());
+        std::iter::once(size).chain(more).collect::<Vec<_>>().join(":")
+    };
+    all.iter().map(one).collect::<Vec<_>>().join("+")
+}
+
+/// What a task group is born with and EMR does not tell as it was said: `volumes 1x64gp3 bid 0.12`. It is kept in a
+/// tag, whose value holds 256 characters: what is longer ends in a fingerprint of all of it.
+pub(super) fn born_with(group: &NodeGroup) -> String {
+    let volumes = (!group.volumes.is_empty()).then(|| format!("volumes {}", volumes(&group.volumes)));
+    let bid = group.bid.as_ref().map(|bid| format!("bid {bid}"));
+    let words = volumes.into_iter().chain(bid).collect::<Vec<_>>().join(" ");
+    if words.len() <= 200 { words } else { format!("{} @{}", &words[..180], fingerprint(&words)) }
+}
+
+/// The tag in which a cluster keeps that of one task group: tags hold fewer characters than names.
+pub(super) fn born_tag(name: &str) -> String {
+    format!("{BORN}{}", fingerprint(name))
+}
+
+/// The tags of task groups that were born with anything.
+pub(super) fn born_tags(groups: &[NodeGroup]) -> BTreeMap<String, String> {
+    let said = groups.iter().map(|group| (born_tag(&group.name), born_with(group)));
+    said.filter(|(_, words)| !words.is_empty()).collect()
 }
 
 pub(super) fn is_spot(group: &InstanceGroup) -> bool {
@@ -38,36 +79,68 @@ pub(super) async fn update(cluster: &Cluster, cx: &Cx, id: &Id, changes: &[Chang
         return Ok(());
     };
     let live = read::groups(cx, id).await?;
-    let mut modified: Vec<InstanceGroupModifyConfig> = Vec::new();
-    if let Some(core) = &birth.core {
-        let found = live.iter().find(|g| g.instance_group_type == Some(InstanceGroupType::Core));
-        modified.extend(found.and_then(|group| modification(group, core)));
+    let (mut resized, mut reconfigured) = (Vec::new(), Vec::new());
+    let mut modify = |group: &InstanceGroup, wanted: Option<&NodeGroup>| {
+        resized.extend(resize(group, wanted.map_or(0, |wanted| wanted.count)));
+        reconfigured.extend(wanted.and_then(|wanted| reconfigure(group, wanted)));
+    };
+    let of = |kind: InstanceGroupType| live.iter().find(move |g| g.instance_group_type == Some(kind.clone()));
+    if let (Some(group), Some(wanted)) = (of(InstanceGroupType::Core), &birth.core) {
+        modify(group, Some(wanted));
     }
-    modified.extend(live.iter().find(|g| g.instance_group_type == Some(InstanceGroupType::Master)).and_then(|group| {
-        let same_size = NodeGroup { count: group.requested_instance_count.unwrap_or(1), ..birth.primary.clone() };
-        modification(group, &same_size)
-    }));
+    if let Some(group) = of(InstanceGroupType::Master) {
+        // It cannot be resized.
+        let count = group.requested_instance_count.unwrap_or(1);
+        modify(group, Some(&NodeGroup { count, ..birth.primary.clone() }));
+    }
+    let there = life::describe(cx, id).await.map(|cluster| read::tags(&cluster))?;
+    let born = born_tags(&birth.task);
     let tasks = || live.iter().filter(|g| g.instance_group_type == Some(InstanceGroupType::Task));
     let same = |group: &InstanceGroup, wanted: &NodeGroup| {
+        let tag = born_tag(&wanted.name);
         group.name.as_deref() == Some(&wanted.name)
             && group.instance_type.as_deref() == Some(&wanted.instance_type)
             && is_spot(group) == wanted.spot
+            && born.get(&tag) == there.get(&tag)
     };
+    // Of several alike, all but the first shrink.
+    let first = |wanted: &NodeGroup| tasks().find(|group| same(group, wanted)).and_then(|group| group.id.clone());
     for group in tasks() {
-        let wanted = birth.task.iter().find(|wanted| same(group, wanted));
-        modified.extend(match wanted {
-            Some(wanted) => modification(group, wanted),
-            None => resize(group, 0),
-        });
+        match birth.task.iter().find(|wanted| first(wanted) == group.id) {
+            Some(wanted) => modify(group, Some(wanted)),
+            None => modify(group, None),
+        }
     }
-    if !modified.is_empty() {
-        patiently(cx, &cluster.address(), AT_REST, || modify(cx, id, &modified)).await?;
+    for modified in [resized, reconfigured].iter().filter(|modified| !modified.is_empty()) {
+        patiently(cx, &cluster.address(), AT_REST, || self::modify(cx, id, modified)).await?;
     }
-    let new = birth.task.iter().filter(|wanted| !tasks().any(|group| same(group, wanted)));
+    let new = birth.task.iter().filter(|wanted| first(wanted).is_none());
     let new = new.map(|wanted| instance_group(wanted, InstanceRoleType::Task)).collect::<Vec<_>>();
     if !new.is_empty() {
         let add = cx.cloud.emr.add_instance_groups().job_flow_id(&id.0).set_instance_groups(Some(new));
         call("emr AddInstanceGroups", add.send()).await?;
+    }
+    remember(cx, id, &there, &born).await
+}
+
+/// After the groups are there: a tag that came first would speak of the old ones.
+async fn remember(
+    cx: &Cx,
+    id: &Id,
+    there: &BTreeMap<String, String>,
+    born: &BTreeMap<String, String>,
+) -> Result<(), CloudError> {
+    let new: BTreeMap<String, String> =
+        born.iter().filter(|(k, v)| there.get(*k) != Some(*v)).map(|(k, v)| (k.clone(), v.clone())).collect();
+    if !new.is_empty() {
+        let add = cx.cloud.emr.add_tags().resource_id(&id.0).set_tags(Some(super::emr_tags(new)));
+        call("emr AddTags", add.send()).await?;
+    }
+    let old = there.keys().filter(|key| key.starts_with(BORN) && !born.contains_key(*key)).cloned();
+    let old: Vec<String> = old.collect();
+    if !old.is_empty() {
+        let remove = cx.cloud.emr.remove_tags().resource_id(&id.0).set_tag_keys(Some(old));
+        call("emr RemoveTags", remove.send()).await?;
     }
     Ok(())
 }
@@ -93,12 +166,11 @@ fn resize(group: &InstanceGroup, count: i32) -> Option<InstanceGroupModifyConfig
     })
 }
 
-fn modification(group: &InstanceGroup, wanted: &NodeGroup) -> Option<InstanceGroupModifyConfig> {
-    let reconfigured = read::configurations(group.configurations()) != read::wanted(&wanted.configurations);
-    if !reconfigured {
-        return resize(group, wanted.count);
-    }
-    let configurations = wanted.configurations.iter().map(configuration).collect();
-    let modify = InstanceGroupModifyConfig::builder().set_instance_group_id(group.id.clone());
-    Some(modify.instance_count(wanted.count).set_configurations(Some(configurations)).build())
+fn reconfigure(group: &InstanceGroup, wanted: &NodeGroup) -> Option<InstanceGroupModifyConfig> {
+    let differs = read::configurations(group.configurations()) != read::wanted(&wanted.configurations);
+    differs.then(|| {
+        let configurations = wanted.configurations.iter().map(configuration).collect();
+        let modify = InstanceGroupModifyConfig::builder().set_instance_group_id(group.id.clone());
+        modify.set_configurations(Some(configurations)).build()
+    })
 }

@@ -15,8 +15,8 @@ use serde_json::{Value, json};
 
 use super::{Changeable, Cluster, Configuration, Digests, Fixed, Life, NAME, groups, life};
 use crate::cloud::error::{CloudError, call};
-use crate::cloud::mark::{Mark, own_tags};
-use crate::resource::{Cx, Id, Live, Phase, Ref};
+use crate::cloud::mark::{Lost, Mark, marked, own_tags};
+use crate::resource::{Address, Cx, Id, Live, Phase, Ref};
 
 /// The tag that ties a cluster to the intent it was asked for with.
 pub(super) const NONCE: &str = "fruitsinfra:nonce";
@@ -29,6 +29,9 @@ const ACTIVE: [ClusterState; 5] = [
     ClusterState::Terminating,
 ];
 const ENDED: [ClusterState; 2] = [ClusterState::Terminated, ClusterState::TerminatedWithErrors];
+
+/// What EMR tells instead of a secret.
+const MASK: &str = "********";
 
 /// How far back an ended cluster is worth telling.
 const HISTORY_HOURS: i64 = 7 * 24;
@@ -106,7 +109,16 @@ pub(super) async fn groups(cx: &Cx, id: &Id) -> Result<Vec<InstanceGroup>, Cloud
 async fn read(cx: &Cx, summary: &ClusterSummary, with_steps: bool) -> Result<Option<Live>, CloudError> {
     let id = Id(summary.id.clone().unwrap_or_default());
     let cluster = life::describe(cx, &id).await?;
-    let Some(mark) = Mark::read(&tags(&cluster), &cx.stack) else { return Ok(None) };
+    let main = format!("{}-main", cx.stack);
+    let Some(mark) = Mark::read(&tags(&cluster), &cx.stack) else {
+        let state = cluster.status.as_ref().and_then(|status| status.state.clone());
+        let ours = cluster.name().is_some_and(|name| name == main || name.starts_with(&format!("{main} ")));
+        if ours && !marked(&tags(&cluster)) && state.is_some_and(|state| ACTIVE.contains(&state)) {
+            let lost = cx.mark(&Cluster::at("main")).lost(&Lost::Cluster(&id.0));
+            cx.say(&Address::new(NAME, &id.0), format!("it runs and costs by the hour; {lost}"));
+        }
+        return Ok(None);
+    };
     let Some(key) = mark.key(NAME).map(str::to_owned) else { return Ok(None) };
     let status = cluster.status.clone().unwrap_or_else(|| ClusterStatus::builder().build());
     let phase = phase(&status);
@@ -135,10 +147,13 @@ fn projected(key: String, cluster: &Described, found: &[InstanceGroup], idle: Op
     let all_tags = tags(cluster);
     let ec2 = cluster.ec2_instance_attributes();
     let of = |kind: InstanceGroupType| found.iter().find(move |g| g.instance_group_type == Some(kind.clone()));
-    let described =
-        |group: &InstanceGroup| groups::kind(group.instance_type().unwrap_or_default(), groups::is_spot(group));
+    let described = |group: &InstanceGroup, part: &str| {
+        let kind = groups::kind(group.instance_type().unwrap_or_default(), groups::is_spot(group));
+        groups::called(group.name().unwrap_or_default(), part, &kind)
+    };
     let group_ref = |id: Option<&str>| Ref::id(id.unwrap_or_default());
     let name_of = |role: Option<&str>| role.and_then(|role| role.rsplit('/').next()).unwrap_or_default().to_owned();
+    let digests = Digests::read(&all_tags);
     let fixed = Fixed {
         release: cluster.release_label().unwrap_or_default().to_owned(),
         os_release: cluster.os_release_label.clone(),
@@ -150,15 +165,17 @@ fn projected(key: String, cluster: &Described, found: &[InstanceGroup], idle: Op
         instance_profile: Ref::id(name_of(ec2.and_then(|e| e.iam_instance_profile()))),
         primary_group: group_ref(ec2.and_then(|e| e.emr_managed_master_security_group())),
         core_group: group_ref(ec2.and_then(|e| e.emr_managed_slave_security_group())),
+        // One that was not asked for is EMR's own choice.
         service_group: ec2
             .and_then(|e| e.service_access_security_group.clone())
-            .filter(|id| !id.is_empty())
+            .filter(|id| !id.is_empty() && !digests.service_group.is_empty())
             .map(Ref::id),
-        primary: of(InstanceGroupType::Master).map(described).unwrap_or_default(),
-        core: of(InstanceGroupType::Core).map(described),
+        primary: of(InstanceGroupType::Master).map(|group| described(group, "primary")).unwrap_or_default(),
+        primary_count: of(InstanceGroupType::Master).and_then(|group| group.requested_instance_count).unwrap_or(1),
+        core: of(InstanceGroupType::Core).map(|group| described(group, "core")),
         auto_scaling_role: cluster.auto_scaling_role().map(|role| name_of(Some(role))).filter(|name| !name.is_empty()),
         scale_down: cluster.scale_down_behavior.as_ref().map(|b| b.as_str().to_owned()).unwrap_or_default(),
-        digests: Digests::read(&all_tags),
+        digests,
     };
     let tasks = found.iter().filter(|g| g.instance_group_type == Some(InstanceGroupType::Task));
     let tasks = tasks.filter(|g| g.requested_instance_count.unwrap_or_default() > 0);
@@ -167,14 +184,16 @@ fn projected(key: String, cluster: &Described, found: &[InstanceGroup], idle: Op
         task: tasks
             .map(|g| {
                 let count = g.requested_instance_count.unwrap_or_default();
-                let words = groups::words(count, g.instance_type().unwrap_or_default(), groups::is_spot(g));
-                (g.name().unwrap_or_default().to_owned(), words)
+                let name = g.name().unwrap_or_default();
+                let born = all_tags.get(&groups::born_tag(name)).map_or("", String::as_str);
+                let kind = g.instance_type().unwrap_or_default();
+                (name.to_owned(), groups::words(count, kind, groups::is_spot(g), born))
             })
             .collect(),
         group_configurations: found
             .iter()
             .filter(|g| !g.configurations().is_empty() && g.requested_instance_count != Some(0))
-            .map(|g| (g.name().unwrap_or_default().to_owned(), configurations(g.configurations())))
+            .map(|g| (part(g).to_owned(), configurations(g.configurations())))
             .collect(),
         idle,
         keep_alive: cluster.auto_terminate != Some(true),
@@ -192,21 +211,45 @@ fn projected(key: String, cluster: &Described, found: &[InstanceGroup], idle: Op
     }
 }
 
-/// Configurations in one canonical form, however AWS cases and orders them.
+/// What a group is called in plans: its part, or the name of one that comes and goes.
+fn part(group: &InstanceGroup) -> &str {
+    match group.instance_group_type {
+        Some(InstanceGroupType::Master) => "primary",
+        Some(InstanceGroupType::Core) => "core",
+        _ => group.name().unwrap_or_default(),
+    }
+}
+
+/// Configurations in one canonical form, however AWS cases and masks them.
 pub(super) fn configurations(live: &[EmrConfiguration]) -> Value {
     let one = |c: &EmrConfiguration| {
-        let properties: BTreeMap<_, _> = c.properties().into_iter().flatten().collect();
-        json!([c.classification().unwrap_or_default(), properties, configurations(c.configurations())])
+        let properties = c.properties().into_iter().flatten().map(|(k, v)| told(k, v));
+        canonical(c.classification().unwrap_or_default(), properties, &configurations(c.configurations()))
     };
     live.iter().map(one).collect()
 }
 
 /// The same form of what the stack says.
 pub(super) fn wanted(configurations: &[Configuration]) -> Value {
-    configurations.iter().map(|c| json!([c.classification, c.properties, wanted(&c.configurations)])).collect()
+    let one = |c: &Configuration| {
+        let properties = c.properties.iter().map(|(k, v)| told(k, v));
+        canonical(&c.classification, properties, &wanted(&c.configurations))
+    };
+    configurations.iter().map(one).collect()
 }
 
-fn tags(cluster: &Described) -> BTreeMap<String, String> {
+fn canonical<'a>(classification: &str, properties: impl Iterator<Item = (&'a str, &'a str)>, inner: &Value) -> Value {
+    json!([classification.to_lowercase(), properties.collect::<BTreeMap<_, _>>(), inner])
+}
+
+/// A property as EMR tells it: secrets are masked, so that only their presence can be compared.
+fn told<'a>(name: &'a str, value: &'a str) -> (&'a str, &'a str) {
+    let lower = name.to_lowercase();
+    let secret = ["password", "secret"].iter().any(|word| lower.contains(word)) || value == MASK;
+    (name, if secret { MASK } else { value })
+}
+
+pub(super) fn tags(cluster: &Described) -> BTreeMap<String, String> {
     let tags = cluster.tags.iter().flatten();
     tags.filter_map(|tag| Some((tag.key.clone()?, tag.value.clone().unwrap_or_default()))).collect()
 }
@@ -278,4 +321,31 @@ fn facts(id: &Id, cluster: &Described, status: &ClusterStatus) -> Value {
         "primary": cluster.master_public_dns_name,
         "logs": cluster.log_uri().map(|uri| uri.replacen("s3n://", "s3://", 1)),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn configurations_compare_equal_however_emr_cases_and_masks_them() {
+        let ours = Configuration {
+            classification: "Spark-Env".into(),
+            properties: [("DB_PASSWORD".into(), "hidden".into()), ("A".into(), "1".into())].into(),
+            configurations: vec![],
+        };
+        let told = EmrConfiguration::builder().classification("spark-env");
+        let told = told.properties("A", "1").properties("DB_PASSWORD", MASK).build();
+        assert_eq!(configurations(&[told]), wanted(std::slice::from_ref(&ours)));
+        let other = EmrConfiguration::builder().classification("spark-env").properties("A", "2").build();
+        assert_ne!(configurations(&[other]), wanted(&[ours]));
+    }
+
+    #[test]
+    fn a_group_that_stays_is_told_by_its_part_and_one_that_goes_by_its_name() {
+        let group = |kind: InstanceGroupType| InstanceGroup::builder().name("Unité").instance_group_type(kind).build();
+        assert_eq!(part(&group(InstanceGroupType::Master)), "primary");
+        assert_eq!(part(&group(InstanceGroupType::Core)), "core");
+        assert_eq!(part(&group(InstanceGroupType::Task)), "Unité");
+    }
 }
