@@ -260,6 +260,8 @@ pub struct Kind {
     pub name: &'static str,
     /// Costs nothing by the hour and may hold data: `down` leaves it.
     pub stays_on_down: bool,
+    /// Ours by its place in home, and so only where home is ours by its mark.
+    pub in_home: bool,
     /// Everything of this kind that bears the stack's mark.
     pub list: List,
 }

@@ -20,7 +20,7 @@ use crate::text::bytes;
 const NAME: &str = "object";
 
 pub const KIND: Kind =
-    Kind { name: NAME, stays_on_down: true, list: |cx: &Cx| -> BoxFuture<'_, _> { Box::pin(list(cx)) } };
+    Kind { name: NAME, stays_on_down: true, in_home: true, list: |cx: &Cx| -> BoxFuture<'_, _> { Box::pin(list(cx)) } };
 
 /// Where in home our files are.
 pub const PREFIX: &str = "fruitsinfra/objects/";
