@@ -269,6 +269,8 @@ pub enum OnDown {
 pub struct Kind {
     pub name: &'static str,
     pub on_down: OnDown,
+    /// Ours by its place in home, and so only where home is ours by its mark.
+    pub in_home: bool,
     /// Everything of this kind that bears the stack's mark.
     pub list: List,
 }

@@ -25,8 +25,12 @@ use crate::resources::{HOME, home, patiently};
 
 const NAME: &str = "bucket";
 
-pub const KIND: Kind =
-    Kind { name: NAME, on_down: OnDown::Stays, list: |cx: &Cx| -> BoxFuture<'_, _> { Box::pin(read::list(cx)) } };
+pub const KIND: Kind = Kind {
+    name: NAME,
+    on_down: OnDown::Stays,
+    in_home: false,
+    list: |cx: &Cx| -> BoxFuture<'_, _> { Box::pin(read::list(cx)) },
+};
 
 /// S3 takes its time after a delete of the same name.
 const CATCH_UP: Duration = Duration::from_mins(2);

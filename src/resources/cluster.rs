@@ -22,8 +22,12 @@ use crate::resources::{endpoint, home, once};
 
 const NAME: &str = "cluster";
 
-pub const KIND: Kind =
-    Kind { name: NAME, on_down: OnDown::GoesAtOnce, list: |cx: &Cx| -> BoxFuture<'_, _> { Box::pin(read::list(cx)) } };
+pub const KIND: Kind = Kind {
+    name: NAME,
+    on_down: OnDown::GoesAtOnce,
+    in_home: false,
+    list: |cx: &Cx| -> BoxFuture<'_, _> { Box::pin(read::list(cx)) },
+};
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct Cluster {

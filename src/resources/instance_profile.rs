@@ -15,8 +15,12 @@ use crate::resources::{patiently, role_path};
 
 const NAME: &str = "instance_profile";
 
-pub const KIND: Kind =
-    Kind { name: NAME, on_down: OnDown::Stays, list: |cx: &Cx| -> BoxFuture<'_, _> { Box::pin(list(cx)) } };
+pub const KIND: Kind = Kind {
+    name: NAME,
+    on_down: OnDown::Stays,
+    in_home: false,
+    list: |cx: &Cx| -> BoxFuture<'_, _> { Box::pin(list(cx)) },
+};
 
 /// The one that a stack can have, `<stack>-nodes`.
 const KEY: &str = "nodes";

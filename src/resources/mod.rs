@@ -41,9 +41,9 @@ pub async fn list_all(cx: &Cx) -> Result<Vec<Live>, CloudError> {
     }
     let lists: Vec<_> = lists.into_iter().collect::<Result<_, _>>()?;
     let mut live: Vec<Live> = lists.into_iter().flatten().collect();
-    // Objects are ours by their place, which is ours by its mark.
+    // What is ours by its place in home is ours while home is.
     if !live.iter().any(|live| live.resource.address() == home()) {
-        live.retain(|live| live.resource.address().kind != object::KIND.name);
+        live.retain(|live| !KINDS.iter().any(|kind| kind.in_home && kind.name == live.resource.address().kind));
     }
     Ok(resolve(live))
 }

@@ -19,8 +19,12 @@ use crate::text::bytes;
 
 const NAME: &str = "object";
 
-pub const KIND: Kind =
-    Kind { name: NAME, on_down: OnDown::Stays, list: |cx: &Cx| -> BoxFuture<'_, _> { Box::pin(list(cx)) } };
+pub const KIND: Kind = Kind {
+    name: NAME,
+    on_down: OnDown::Stays,
+    in_home: true,
+    list: |cx: &Cx| -> BoxFuture<'_, _> { Box::pin(list(cx)) },
+};
 
 /// Where in home our files are.
 pub const PREFIX: &str = "fruitsinfra/objects/";

@@ -16,8 +16,12 @@ use crate::resources::{patiently, role_path};
 
 const NAME: &str = "role";
 
-pub const KIND: Kind =
-    Kind { name: NAME, on_down: OnDown::Stays, list: |cx: &Cx| -> BoxFuture<'_, _> { Box::pin(list(cx)) } };
+pub const KIND: Kind = Kind {
+    name: NAME,
+    on_down: OnDown::Stays,
+    in_home: false,
+    list: |cx: &Cx| -> BoxFuture<'_, _> { Box::pin(list(cx)) },
+};
 
 /// The name of the one inline policy.
 const POLICY: &str = "fruitsinfra";

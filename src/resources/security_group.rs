@@ -22,8 +22,12 @@ use crate::resources::patiently;
 
 const NAME: &str = "security_group";
 
-pub const KIND: Kind =
-    Kind { name: NAME, on_down: OnDown::Goes, list: |cx: &Cx| -> BoxFuture<'_, _> { Box::pin(list(cx)) } };
+pub const KIND: Kind = Kind {
+    name: NAME,
+    on_down: OnDown::Goes,
+    in_home: false,
+    list: |cx: &Cx| -> BoxFuture<'_, _> { Box::pin(list(cx)) },
+};
 
 /// Network interfaces of ended nodes hold on to their groups for a while.
 const LET_GO: Duration = Duration::from_mins(10);

@@ -8,7 +8,8 @@ use std::sync::{Arc, Mutex};
 use fruitsinfra::resource::{Address, Id, Phase, Ref, Resource};
 use proptest::prelude::*;
 
-use super::world::{Fake, Fault, STACK, Shape, Shared, Thing, World, locked};
+use super::thing::{Shape, Thing};
+use super::world::{Fake, Fault, STACK, Shared, World, locked};
 
 /// Every address there can be. In an orderly universe one needs only what is before it.
 const SLOTS: [(&str, &str); 12] = [

@@ -38,6 +38,13 @@ fn said(ran: &Ran) -> String {
     ran.err.lines().filter(told).flat_map(|line| [line, "\n"]).collect()
 }
 
+/// What is told at once comes in any order.
+fn sorted(lines: &str) -> String {
+    let mut lines: Vec<&str> = lines.lines().collect();
+    lines.sort_unstable();
+    lines.into_iter().flat_map(|line| [line, "\n"]).collect()
+}
+
 /// A plan that names the drift, an `up` that mends it, and nothing left to do.
 fn mended(aws: &Aws) -> String {
     let plan = aws.plan(STACK).expect(2);
@@ -216,19 +223,20 @@ fn what_lost_its_tags_is_left_alone_and_told_with_what_to_type() {
     assert_eq!(before.len(), 2);
 
     let plan = aws.plan(STACK).expect(2);
-    insta::assert_snapshot!(said(&plan) + &steps(&plan), @r#"
-    warning: role/fruits-demo-nodes: it bears no mark, so it is left alone; if it is this stack's, put its tags back: aws iam tag-role --role-name fruits-demo-nodes --tags Key=fruitsinfra:address,Value=role/nodes Key=fruitsinfra:owner,Value=0ff09bf470f3 Key=fruitsinfra:stack,Value=fruits-demo
+    insta::assert_snapshot!(sorted(&said(&plan)) + &steps(&plan), @r#"
     warning: bucket/fruits-demo-logs-000000000000: it bears no mark, so it is left alone; if it is this stack's, put its tags back: aws s3api put-bucket-tagging --bucket fruits-demo-logs-000000000000 --tagging 'TagSet=[{Key=fruitsinfra:address,Value=bucket/logs},{Key=fruitsinfra:owner,Value=data@fruits.example},{Key=fruitsinfra:stack,Value=fruits-demo}]'
+    warning: role/fruits-demo-nodes: it bears no mark, so it is left alone; if it is this stack's, put its tags back: aws iam tag-role --role-name fruits-demo-nodes --tags Key=fruitsinfra:address,Value=role/nodes Key=fruitsinfra:owner,Value=0ff09bf470f3 Key=fruitsinfra:stack,Value=fruits-demo
       + role/nodes               fruits-demo-nodes
       + bucket/logs              fruits-demo-logs-000000000000
       ~ instance_profile/nodes   fruits-demo-nodes
           ~ role: "fruits-demo-nodes" -> "role/nodes"
     "#);
     let up = aws.up(STACK).expect(1);
-    insta::assert_snapshot!(up.out.lines().filter(|line| line.contains("failed")).collect::<Vec<_>>().join("\n"), @"
-     failed creating role/nodes: role fruits-demo-nodes already exists and is not this stack's
+    let failed: String = up.out.lines().filter(|l| l.contains("failed")).flat_map(|l| [l.trim(), "\n"]).collect();
+    insta::assert_snapshot!(sorted(&failed), @"
+    failed creating bucket/logs: bucket fruits-demo-logs-000000000000 already exists and is not this stack's
+    failed creating role/nodes: role fruits-demo-nodes already exists and is not this stack's
     skipped updating instance_profile/nodes: role/nodes failed
-     failed creating bucket/logs: bucket fruits-demo-logs-000000000000 already exists and is not this stack's
     ");
     same(&before, &unmarked(&oracle));
     let destroy = aws.destroy(STACK).expect(0);
@@ -285,10 +293,8 @@ fn a_group_that_others_name_is_waited_for_and_then_they_are_named() {
     let before = oracle.inventory().remove("group their-app");
 
     let down = aws.down(STACK).expect(1);
-    let failed: Vec<&str> = down.out.lines().filter(|line| line.contains("failed")).collect();
-    insta::assert_snapshot!(failed.join("\n"), @"
-      failed deleting security_group/core: fruits-demo-core ([group]) is held by a rule of their-app ([group]): `aws ec2 revoke-security-group-ingress --group-id [group] --protocol tcp --port 5432-5432 --source-group [group]` removes it (ec2 DeleteSecurityGroup: DependencyViolation)
-    ");
+    let failed: Vec<&str> = down.out.lines().filter(|line| line.contains("failed")).map(str::trim).collect();
+    insta::assert_snapshot!(failed.join("\n"), @"failed deleting security_group/core: fruits-demo-core ([group]) is held by a rule of their-app ([group]): `aws ec2 revoke-security-group-ingress --group-id [group] --protocol tcp --port 5432-5432 --source-group [group]` removes it (ec2 DeleteSecurityGroup: DependencyViolation)");
     assert!(down.err.contains("waiting: fruits-demo-core"), "it is told while it waits: {}", down.err);
     assert_eq!(oracle.inventory().remove("group their-app"), before, "theirs is as it was");
     assert!(
@@ -313,9 +319,7 @@ fn protection_put_by_hand_is_refused_by_name_and_lifted_by_up() {
     aws.forget_calls();
     let refused = [aws.down(STACK).expect(3), aws.destroy(STACK).expect(3)];
     assert_eq!(aws.mutations(), Vec::<String>::new());
-    insta::assert_snapshot!(said(&refused[0]), @"
-    error: `cluster/main` would be removed, but it is termination protected: write `termination_protection: false`, run `up`, then this again
-    ");
+    insta::assert_snapshot!(said(&refused[0]), @"error: `cluster/main` would be removed, but it is termination protected: write `termination_protection: false`, run `up`, then this again");
     assert_eq!(said(&refused[0]), said(&refused[1]));
     insta::assert_snapshot!(mended(&aws), @"
     ~ cluster/main             fruits-demo-main
@@ -341,12 +345,10 @@ fn an_endpoint_that_emr_leaves_behind_is_named_with_its_cost_and_what_to_type() 
     aws.world(&json!({"service_endpoint": true}));
     aws.up(STACK).expect(0);
     let down = aws.down(STACK).expect(1);
-    let failed: Vec<&str> = down.out.lines().filter(|line| line.contains("failed")).collect();
+    let failed: Vec<&str> = down.out.lines().filter(|line| line.contains("failed")).map(str::trim).collect();
     let mut settings = insta::Settings::clone_current();
     settings.add_filter(r"\bvpce-[0-9a-f]{8,17}\b", "[endpoint]");
-    settings.bind(|| insta::assert_snapshot!(failed.join("\n"), @"
-      failed deleting security_group/primary: fruits-demo-primary ([group]) is held by emr-service-vpce [endpoint], which costs about 0.011 USD an hour, bears no mark and may serve other clusters of its network: if none needs it, `aws ec2 delete-vpc-endpoints --vpc-endpoint-ids [endpoint]` removes it (ec2 DeleteSecurityGroup: DependencyViolation)
-    "));
+    settings.bind(|| insta::assert_snapshot!(failed.join("\n"), @"failed deleting security_group/primary: fruits-demo-primary ([group]) is held by emr-service-vpce [endpoint], which costs about 0.011 USD an hour, bears no mark and may serve other clusters of its network: if none needs it, `aws ec2 delete-vpc-endpoints --vpc-endpoint-ids [endpoint]` removes it (ec2 DeleteSecurityGroup: DependencyViolation)"));
     assert!(down.err.contains("EMR leaves behind emr-service-vpce"), "{}", down.err);
     let left = aws.wait(oracle.ec2.describe_vpc_endpoints().send()).expect("endpoints");
     let [left] = left.vpc_endpoints() else { panic!("nobody's to remove: {left:?}") };
