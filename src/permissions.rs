@@ -147,6 +147,7 @@ fn resources(on: On, stack: &Stack, around: &Surroundings) -> Vec<String> {
             keys(stack, |key| key != HOME).into_iter().filter(|key| !of_home.contains(key)).collect()
         }
         On::Roles => vec![iam(format!("role{path}*"))],
+        On::RolesByName => vec![iam(format!("role{path}*")), iam(format!("role/{}-*", stack.name))],
         On::RolesOfOthers => {
             let nodes = match &stack.roles.nodes {
                 NodesRole::Existing(existing) => Some(existing),
@@ -155,6 +156,9 @@ fn resources(on: On, stack: &Stack, around: &Surroundings) -> Vec<String> {
             nodes.into_iter().chain(&stack.roles.service).flat_map(|role| theirs("role", role, around)).collect()
         }
         On::Profiles => vec![iam(format!("instance-profile{path}*"))],
+        On::ProfilesByName => {
+            vec![iam(format!("instance-profile{path}*")), iam(format!("instance-profile/{}-*", stack.name))]
+        }
         On::ProfileOfOthers => {
             stack.instance_profile.iter().flat_map(|profile| theirs("instance-profile", profile, around)).collect()
         }

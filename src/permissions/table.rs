@@ -24,8 +24,11 @@ pub enum On {
     /// Those of buckets that have others than home.
     KeysBeside,
     Roles,
+    /// Asked for by name alone: one that is not there, or is somebody else's, has no path of ours.
+    RolesByName,
     RolesOfOthers,
     Profiles,
+    ProfilesByName,
     ProfileOfOthers,
     NodesRole,
     ServiceRole,
@@ -213,17 +216,21 @@ pub const TABLE: &[Row] = &[
     row("s3 AbortMultipartUpload", REMOVING, &[always("s3:AbortMultipartUpload", On::Objects)]),
     row("s3 DeleteBucket", REMOVING, &[always("s3:DeleteBucket", On::Buckets)]),
     // --- IAM
-    row("iam ListRoles", ALL, &[always("iam:ListRoles", On::Everything)]),
-    row("iam GetRole", ALL, &[always("iam:GetRole", On::Roles), always("iam:GetRole", On::RolesOfOthers)]),
+    row("iam GetRole", ALL, &[always("iam:GetRole", On::RolesByName), always("iam:GetRole", On::RolesOfOthers)]),
     row("iam GetRolePolicy", ALL, &[always("iam:GetRolePolicy", On::Roles)]),
-    row("iam ListInstanceProfiles", ALL, &[always("iam:ListInstanceProfiles", On::Everything)]),
-    row("iam GetInstanceProfile", ALL, &[always("iam:GetInstanceProfile", On::ProfileOfOthers)]),
-    row("iam GetInstanceProfile", REMOVING, &[always("iam:GetInstanceProfile", On::Profiles)]),
+    row("iam ListAttachedRolePolicies", ALL, &[always("iam:ListAttachedRolePolicies", On::Roles)]),
+    row(
+        "iam GetInstanceProfile",
+        ALL,
+        &[always("iam:GetInstanceProfile", On::ProfilesByName), always("iam:GetInstanceProfile", On::ProfileOfOthers)],
+    ),
     emr("iam CreateRole", MAKING, &[always("iam:CreateRole", On::Roles), always("iam:TagRole", On::Roles)]),
     emr("iam PutRolePolicy", MAKING, &[always("iam:PutRolePolicy", On::Roles)]),
     emr("iam UpdateAssumeRolePolicy", MAKING, &[always("iam:UpdateAssumeRolePolicy", On::Roles)]),
     emr("iam TagRole", MAKING, &[always("iam:TagRole", On::Roles)]),
     emr("iam UntagRole", MAKING, &[always("iam:UntagRole", On::Roles)]),
+    row("iam DetachRolePolicy", REMOVING, &[always("iam:DetachRolePolicy", On::Roles)]),
+    row("iam ListRolePolicies", REMOVING, &[always("iam:ListRolePolicies", On::Roles)]),
     row("iam DeleteRolePolicy", REMOVING, &[always("iam:DeleteRolePolicy", On::Roles)]),
     row("iam DeleteRole", REMOVING, &[always("iam:DeleteRole", On::Roles)]),
     emr(
@@ -255,6 +262,10 @@ pub const TABLE: &[Row] = &[
     emr("ec2 CreateTags", MAKING, &[ours("ec2:CreateTags", On::Groups)]),
     emr("ec2 DeleteTags", MAKING, &[ours("ec2:DeleteTags", On::Groups)]),
     row("ec2 RevokeSecurityGroupIngress", WRITING, &[ours("ec2:RevokeSecurityGroupIngress", On::Groups)]),
+    row("ec2 RevokeSecurityGroupEgress", WRITING, &[ours("ec2:RevokeSecurityGroupEgress", On::Groups)]),
+    // Who holds on to a group that cannot go, and what EMR leaves behind.
+    row("ec2 DescribeNetworkInterfaces", WRITING, &[here("ec2:DescribeNetworkInterfaces")]),
+    row("ec2 DescribeVpcEndpoints", WRITING, &[here("ec2:DescribeVpcEndpoints")]),
     row("ec2 DeleteSecurityGroup", WRITING, &[ours("ec2:DeleteSecurityGroup", On::Groups)]),
     // --- EMR. A listing tells no tags: a cluster is described before it is known whose it is.
     row("emr ListClusters", ALL, &[here("elasticmapreduce:ListClusters")]),

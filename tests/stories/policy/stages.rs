@@ -14,9 +14,15 @@ pub(super) const FILE: &str = "stacks/demo.yaml";
 pub(super) const REGION: &str = "eu-west-3";
 
 /// Calls that a whole journey does not make, and why.
-pub(super) const NOT_MADE: [(Command, &str, &str); 6] = [
-    (Plan, "iam GetInstanceProfile", "only for somebody else's profile"),
-    (Down, "iam GetInstanceProfile", "only for somebody else's profile"),
+pub(super) const NOT_MADE: [(Command, &str, &str); 12] = [
+    (Up, "iam DetachRolePolicy", "only where somebody attached one"),
+    (Destroy, "iam DetachRolePolicy", "only where somebody attached one"),
+    (Up, "ec2 RevokeSecurityGroupEgress", "only where somebody named a group in a rule outwards"),
+    (Down, "ec2 RevokeSecurityGroupEgress", "only where somebody named a group in a rule outwards"),
+    (Destroy, "ec2 RevokeSecurityGroupEgress", "only where somebody named a group in a rule outwards"),
+    (Up, "ec2 DescribeNetworkInterfaces", "only where something holds on to a group"),
+    (Down, "ec2 DescribeNetworkInterfaces", "only where something holds on to a group"),
+    (Destroy, "ec2 DescribeNetworkInterfaces", "only where something holds on to a group"),
     (Down, "emr ListSteps", "only of two clusters at one address"),
     (Destroy, "emr ListSteps", "only of two clusters at one address"),
     (Down, "s3 GetObject", "only where somebody else holds the lease"),
