@@ -118,6 +118,7 @@ pub(super) fn cases(theirs: &Theirs) -> Vec<Case> {
         case("limits.idle", json!("45m"), json!("6d")),
         case("limits.lifetime", json!("3h"), json!("6d")).quiet(),
         case("kms_key", Value::Null, json!(key(1))),
+        case("uploads.0.links", json!("within"), json!("follow")).quiet(),
         case("buckets.data.name", Value::Null, json!("{stack}-data-of-ours")),
         case("buckets.data.versioning", json!(false), json!(true)),
         case("buckets.data.expire", json!({}), json!({"features/": "30d", "pca/": "60d"})),
