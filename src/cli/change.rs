@@ -128,8 +128,8 @@ async fn attempt(session: &Session, progress: UnboundedReceiver<Progress>, aim: 
     let there = aim == Aim::Up || world.home().is_some();
     let lease = match (there, called) {
         (false, _) => None,
-        (_, false) => Some(writer.take().await?),
-        (_, true) => Some(writer.take_after_call().await?),
+        (_, false) => Some(cancel.in_time(writer.take()).await?),
+        (_, true) => Some(cancel.in_time(writer.take_after_call()).await?),
     };
     let again = async {
         if aim != Aim::Up {

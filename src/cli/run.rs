@@ -155,7 +155,7 @@ async fn work(
         Submitted::Not => {
             let home = blueprint::home_name(&session.stack, &world.around.account);
             let writer = Writer::new(session, &format!("run {} {name}", session.stack.name), false, &home, wait);
-            let lease = writer.take().await?;
+            let lease = cx.cancel.in_time(writer.take()).await?;
             let submit = async {
                 // Another may have been at it meanwhile.
                 match before(cx, &submission).await? {

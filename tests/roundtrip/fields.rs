@@ -161,7 +161,7 @@ pub(super) fn cases(theirs: &Theirs) -> Vec<Case> {
         case(
             "cluster.configurations.0.properties",
             json!({}),
-            json!({"hive.exec.parallel": "true", "javax.jdo.option.ConnectionPassword": "not one"}),
+            json!({"hive.exec.parallel": "true", "javax.jdo.option.ConnectionPassword": "<password>"}),
         ),
         case("cluster.configurations.0.configurations", json!([]), nested.clone()),
         case("jobs.own.args", json!([]), json!(["--input", "s3://somewhere/"])).quiet(),
@@ -208,7 +208,7 @@ fn of_groups() -> Vec<Case> {
             case(
                 properties,
                 json!({}),
-                json!({"yarn.nodemanager.vmem-check-enabled": "false", "Some.Secret": "hidden"}),
+                json!({"yarn.nodemanager.vmem-check-enabled": "false", "Some.Secret": "<secret>"}),
             ),
             case(inner, json!([]), nested.clone()),
         ]);

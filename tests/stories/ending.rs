@@ -95,12 +95,12 @@ fn ctrl_c_and_sigterm_end_within_seconds_though_aws_does_not_answer() {
         assert!(begun.elapsed() < SOON, "{operation}: {:?}", begun.elapsed());
         assert!(ran.err.contains("run the same command again"), "{operation}: {}", ran.err);
         if operation == "CreateRole" {
+            // What else was done by then, the machine decides.
             let told: Vec<&str> = ran.out.lines().skip_while(|line| !line.starts_with("Interrupted")).collect();
-            insta::assert_snapshot!(told.join("\n"), @"
-            Interrupted: 7 of 11 done.
-            No answer yet, so perhaps done: role/nodes (creating), role/service (creating).
-            There now: bucket/data, bucket/home, bucket/logs, object/bootstrap-python, object/job-features, object/weights-given, security_group/core, security_group/primary.
-            ");
+            let [of, unknown, there] = told.as_slice() else { panic!("{}", ran.out) };
+            assert!(of.contains(" of 11 done"), "{of}");
+            assert_eq!(*unknown, "No answer yet, so perhaps done: role/nodes (creating), role/service (creating).");
+            assert!(there.starts_with("There now: ") && there.contains("bucket/home"), "{there}");
         }
         aws.heal();
         aws.up(STACK).expect(0);
@@ -111,7 +111,7 @@ fn ctrl_c_and_sigterm_end_within_seconds_though_aws_does_not_answer() {
 #[test]
 fn an_end_before_anything_began_is_an_end_too() {
     let aws = Aws::start();
-    aws.fault(&json!({"operation": "ListRoles", "kind": "hang"}));
+    aws.fault(&json!({"operation": "ListClusters", "kind": "hang"}));
     let looking = up(&aws);
     assert!(until(Duration::from_mins(1), || aws.struck()));
     let sent = Command::new("kill").args(["-INT", &looking.id().to_string()]).status();
