@@ -48,6 +48,13 @@ impl Point {
         Self { service: "*".into(), operation: "*".into(), nth, when }
     }
 
+    /// The same operation where it is sure to be met: at its first call, and not when the next one comes, for the
+    /// last reply of a run has none after it.
+    pub(super) fn surest(self) -> Self {
+        let when = if self.when == When::Replied { When::After } else { self.when };
+        Self { nth: 1, when, ..self }
+    }
+
     /// The fault that lets the command come here and no further.
     pub(super) fn rule(&self) -> Value {
         let Self { service, operation, nth, when } = self;
