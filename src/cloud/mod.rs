@@ -5,6 +5,7 @@ pub mod clock;
 pub mod error;
 pub mod existing;
 pub mod http;
+pub mod logs;
 pub mod mark;
 pub mod objects;
 pub mod permit;

@@ -1,13 +1,12 @@
 //! A cluster's life as it is waited for: until it can be used, until it is gone. Every wait has an end, and
 //! a failed start tells the end of the log that explains it.
 
-use std::io::Read;
 use std::time::Duration;
 
 use aws_sdk_emr::types::{Cluster as Described, ClusterState, ClusterStateChangeReasonCode as Code};
-use flate2::read::MultiGzDecoder;
 
 use crate::cloud::error::{Class, CloudError, call};
+use crate::cloud::logs;
 use crate::resource::{Address, Cx, Id, Phase};
 use crate::resources::wait;
 use crate::text::lasting;
@@ -129,16 +128,16 @@ async fn bootstrap_log(
     id: &Id,
     log_uri: Option<&str>,
 ) -> Result<Option<String>, CloudError> {
-    let Some((bucket, prefix)) = log_uri.and_then(split_uri) else { return Ok(None) };
+    let Some((bucket, prefix)) = log_uri.and_then(logs::split) else { return Ok(None) };
     let begun = cx.clock.now();
     loop {
         let listed = cx.cloud.list_objects(bucket, &format!("{prefix}{id}/node/")).await?.unwrap_or_default();
-        let mut logs: Vec<_> =
+        let mut found: Vec<_> =
             listed.iter().filter(|l| l.key.contains("/bootstrap-actions/") && l.key.ends_with("/stderr.gz")).collect();
-        logs.sort_by_key(|l| std::cmp::Reverse(l.key.clone()));
-        for log in logs {
+        found.sort_by_key(|l| std::cmp::Reverse(l.key.clone()));
+        for log in found {
             if let Some((body, _)) = cx.cloud.get_object(bucket, &log.key).await? {
-                let text = tail(&body, 15);
+                let text = logs::tail(&logs::unpack(&log.key, body), 15);
                 if !text.is_empty() {
                     return Ok(Some(format!("s3://{bucket}/{} ends:\n{text}", log.key)));
                 }
@@ -153,19 +152,4 @@ async fn bootstrap_log(
         );
         wait(cx, POLL).await?;
     }
-}
-
-/// EMR writes `s3n://` where it was told `s3://`.
-fn split_uri(uri: &str) -> Option<(&str, &str)> {
-    uri.split_once("://")?.1.split_once('/')
-}
-
-/// The last lines of a gzipped log.
-fn tail(gzipped: &[u8], lines: usize) -> String {
-    let mut bytes = Vec::new();
-    // A log cut short is still worth its beginning.
-    let _ = MultiGzDecoder::new(gzipped).take(4_000_000).read_to_end(&mut bytes);
-    let text = String::from_utf8_lossy(&bytes);
-    let all: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
-    all[all.len().saturating_sub(lines)..].join("\n")
 }
