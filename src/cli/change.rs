@@ -44,7 +44,7 @@ impl Aim {
 
     /// The plan towards it.
     async fn plan(self, session: &Session, world: &World) -> Result<Plan<Live>, Failure> {
-        Ok(match self {
+        session.heeds_others(match self {
             Self::Up => plan::plan(&session.desired(world).await?, &world.live)?,
             Self::Down => plan::removal(&world.live, |address| on_down(address.kind) == OnDown::Stays),
             Self::Destroy => plan::removal(&world.live, |_| false),

@@ -51,7 +51,7 @@ async fn online(global: &Global, args: &Args) -> Ended {
     while let Ok(Progress { address, message }) = session.progress.try_recv() {
         session.ui.warn(format!("{address}: {message}"));
     }
-    let plan = plan(&session.desired(&world).await?, &world.live)?;
+    let plan = session.heeds_others(plan(&session.desired(&world).await?, &world.live)?)?;
     let uploads = surveys(&session, &world).await?;
     let cost = price::estimate(&session.stack);
     let terms = Terms { owner: &session.stack.owner, spending: Some((&session.stack.limits, &cost)) };

@@ -101,6 +101,25 @@ fn another_owner_and_another_region_are_refused() {
     assert!(aws.oracle("eu-central-1").clusters("").is_empty());
 }
 
+#[test]
+fn what_is_the_stacks_own_is_not_removed_by_calling_it_somebody_elses() {
+    let aws = Aws::start();
+    aws.edit("stacks/minimal.yaml", "  data: {}", "  data: {}\n  old: {}");
+    aws.up("minimal").expect(0);
+    let oracle = aws.oracle("eu-west-1");
+    let there = oracle.inventory();
+    aws.edit("stacks/minimal.yaml", "  old: {}", "  old: {existing: fruits-minimal-old-000000000000}");
+    let up = aws.up("minimal").expect(3);
+    insta::assert_snapshot!(up.err, @"
+    error: `bucket/old` (fruits-minimal-old-000000000000) bears this stack's own mark and would be removed, but the stack calls it somebody else's (`existing`)
+    help: declare it as the stack's own again; or, to hand it over, first remove its `fruitsinfra:` tags
+    ");
+    aws.run(&["plan", "minimal"]).expect(3);
+    aws.destroy("minimal").expect(3);
+    same(&there, &oracle.inventory());
+    aws.down("minimal").expect(0);
+}
+
 /// Failures of resources, and what was skipped for one of them, in the order of addresses.
 fn failures(events: &[Value]) -> String {
     let told = events.iter().filter_map(|event| {
