@@ -189,7 +189,34 @@ fn operations(plan: &Plan<Live>) -> Vec<Operation<'_>> {
     for (later, earlier) in edges {
         operations[later].after.insert(earlier);
     }
+    spare_what_works(&mut operations);
     operations
+}
+
+/// What is replaced goes only once all that is new to its successor is there, where that can be: a name that turns
+/// out to be taken then costs nothing that works.
+fn spare_what_works(operations: &mut [Operation]) {
+    let replaced = |operation: &Operation| operation.verb == Verb::Delete && operation.step.desired.is_some();
+    for old in (0..operations.len()).filter(|i| replaced(&operations[*i])).collect::<Vec<_>>() {
+        let needs = operations[old].step.desired.as_ref().map(|desired| desired.needs()).unwrap_or_default();
+        let is_new = |operation: &Operation| {
+            operation.step.action == Action::Create && needs.iter().any(|need| need.address == operation.step.address)
+        };
+        for new in (0..operations.len()).filter(|i| is_new(&operations[*i])).collect::<Vec<_>>() {
+            if !waits_for(operations, new, old) {
+                operations[old].after.insert(new);
+            }
+        }
+    }
+}
+
+/// Whether an operation may start only when another is done, over however many.
+fn waits_for(operations: &[Operation], later: usize, earlier: usize) -> bool {
+    let (mut seen, mut open) = (BTreeSet::new(), vec![later]);
+    while let Some(next) = open.pop() {
+        open.extend(operations[next].after.iter().copied().filter(|i| seen.insert(*i)));
+    }
+    seen.contains(&earlier)
 }
 
 /// Whether one operation may start only when another is done.
@@ -406,6 +433,17 @@ mod tests {
         let (outcome, log) = stage.wants(zone("new"), 3).wants(Part::new("b").bound("a"), 0).run();
         assert!(outcome.complete());
         assert_eq!(log, ["-> b", "-< b", "-> a", "-< a", "+> a", "+< a", "+> b", "+< b"]);
+    }
+
+    #[test]
+    fn what_is_replaced_stays_while_what_its_successor_needs_cannot_be_made() {
+        let stage = Stage::default().has(Part::new("b").bound("a")).wants(Part::new("b").bound("a"), 0);
+        let (outcome, log) = stage.wants_in_vain(Part::new("a")).run();
+        assert_eq!((outcome.failed, log), (vec!["part/a: no".to_owned()], vec!["+> a".to_owned(), "+< a".to_owned()]));
+        let stage = Stage::default().has(Part::new("b").bound("a")).wants(Part::new("b").bound("a"), 0);
+        let (outcome, log) = stage.wants(Part::new("a"), 0).run();
+        assert!(outcome.complete());
+        assert_eq!(log, ["+> a", "+< a", "-> b", "-< b", "+> b", "+< b"]);
     }
 
     #[test]

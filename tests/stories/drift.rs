@@ -255,6 +255,26 @@ fn what_lost_its_tags_is_left_alone_and_told_with_what_to_type() {
 }
 
 #[test]
+fn a_role_that_lost_its_tags_costs_no_cluster() {
+    let aws = aws();
+    let oracle = aws.oracle(REGION);
+    aws.up(STACK).expect(0);
+    let role = aws.wait(oracle.iam.get_role().role_name("fruits-demo-service").send()).expect("a role").role;
+    let tags = role.expect("a role").tags.expect("tags");
+    let keys = tags.iter().map(|tag| tag.key.clone()).collect();
+    let untag = oracle.iam.untag_role().role_name("fruits-demo-service").set_tag_keys(Some(keys)).send();
+    aws.wait(untag).expect("untagged");
+    let cluster = aws.status(STACK)["cluster"]["id"].clone();
+    let up = aws.up(STACK).expect(1);
+    assert!(up.out.contains("role fruits-demo-service already exists and is not this stack's"), "{}", up.out);
+    assert_eq!(aws.status(STACK)["cluster"]["id"], cluster, "nothing that works was taken down");
+
+    let tag = oracle.iam.tag_role().role_name("fruits-demo-service").set_tags(Some(tags)).send();
+    aws.wait(tag).expect("tagged");
+    aws.plan(STACK).expect(0);
+}
+
+#[test]
 fn a_home_that_lost_its_tags_keeps_what_is_in_it() {
     let aws = aws();
     let oracle = aws.oracle(REGION);
