@@ -3,12 +3,13 @@
 
 use std::path::PathBuf;
 
-use super::{DONE, Ended, Failure, Global};
+use super::{Ended, Failure, Global, render};
 use crate::guard::install::{Form, InstallError, Sweep, files};
 use crate::stack::Period;
 
 /// Print or write the files that start a sweep at intervals
 #[derive(Debug, clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "flags, as a person gives them")]
 #[command(group = clap::ArgGroup::new("form").required(true))]
 pub(super) struct Args {
     /// A oneshot service and its timer
@@ -56,7 +57,6 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(global: &Global, args: &Args) -> Ended {
-    let ui = global.ui();
     let form = match args {
         Args { systemd: true, .. } => Form::Systemd,
         Args { cron: true, .. } => Form::Cron,
@@ -75,21 +75,7 @@ pub(super) fn run(global: &Global, args: &Args) -> Ended {
         user: args.user.clone(),
         environment: args.env_file.clone(),
     };
-    let files = files(form, &sweep)?;
-    let Some(out) = &args.out else {
-        for (name, text) in &files {
-            let header = if files.len() > 1 { format!("# --- {name}\n") } else { String::new() };
-            ui.out(format!("{header}{}", text.trim_end()));
-        }
-        return Ok(DONE);
-    };
-    for (name, text) in files {
-        let path = out.join(name);
-        let written = std::fs::create_dir_all(out).and_then(|()| std::fs::write(&path, text));
-        written.map_err(|e| Failure::failed(format!("{} cannot be written: {e}", path.display())))?;
-        ui.out(path.display().to_string());
-    }
-    Ok(DONE)
+    render::deliver(global.ui(), args.out.as_deref(), &files(form, &sweep)?)
 }
 
 impl From<InstallError> for Failure {

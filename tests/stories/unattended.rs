@@ -15,16 +15,14 @@ fn installed(args: &[&str]) -> Ran {
     ended(clean(folder.path()).args(["guard", "install"]).args(args).output().expect("the binary starts"))
 }
 
-/// What is said of a program, if it is here.
+/// What a program says, if it is here.
+#[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
 fn tool(name: &str, args: &[&str]) -> Option<Ran> {
-    let output = Command::new(name).args(args).output();
-    match output {
-        Ok(output) => Some(ended(output)),
-        Err(_) => {
-            eprintln!("skipped: {name} is not installed");
-            None
-        }
+    let output = Command::new(name).args(args).output().ok();
+    if output.is_none() {
+        eprintln!("skipped: {name} is not installed");
     }
+    output.map(ended)
 }
 
 /// The value of `KEY=` in a unit, or `None`.
