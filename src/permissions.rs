@@ -128,11 +128,8 @@ fn resources(on: On, stack: &Stack, around: &Surroundings) -> Vec<String> {
         On::Everything => vec!["*".into()],
         On::Buckets => vec![s3(region, &format!("{}-*", stack.name), "")],
         On::BucketsOfOthers => {
-            let theirs = stack.buckets.values().filter_map(|bucket| match bucket {
-                Bucket::Existing(existing) => Some(s3(region, existing.name(), "")),
-                Bucket::Ours(_) => None,
-            });
-            sorted(theirs.collect())
+            let theirs = stack.buckets.values().filter_map(Bucket::existing);
+            sorted(theirs.map(|bucket| s3(region, bucket.name(), "")).collect())
         }
         On::Objects => vec![s3(region, &format!("{}-*", stack.name), "*")],
         On::Home => vec![s3(region, &home_name(stack, &around.account), "fruitsinfra/*")],
@@ -149,10 +146,7 @@ fn resources(on: On, stack: &Stack, around: &Surroundings) -> Vec<String> {
         On::Roles => vec![iam(format!("role{path}*"))],
         On::RolesByName => vec![iam(format!("role{path}*")), iam(format!("role/{}-*", stack.name))],
         On::RolesOfOthers => {
-            let nodes = match &stack.roles.nodes {
-                NodesRole::Existing(existing) => Some(existing),
-                NodesRole::Ours(_) => None,
-            };
+            let nodes = stack.roles.nodes.existing();
             nodes.into_iter().chain(&stack.roles.service).flat_map(|role| theirs("role", role, around)).collect()
         }
         On::Profiles => vec![iam(format!("instance-profile{path}*"))],

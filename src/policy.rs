@@ -2,10 +2,10 @@
 
 use serde::Serialize;
 
-use crate::plan::{Action, Plan, PlanError};
+use crate::plan::{Action, Plan, PlanError, Step};
 use crate::price::Cost;
-use crate::resource::Live;
-use crate::stack::Limits;
+use crate::resource::{Address, Live};
+use crate::stack::{Limits, Stack, Theirs};
 
 /// A plan that may be carried out. Only [`check`] makes one.
 #[derive(Debug)]
@@ -31,24 +31,34 @@ impl From<PlanError> for Refusal {
 }
 
 /// What a plan is held against.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Terms<'a> {
     pub owner: &'a str,
     /// Bounds on money, and what the stack costs; `None` where nothing is started.
     pub spending: Option<(&'a Limits, &'a Cost)>,
+    /// What the stack names as somebody else's.
+    pub others: Vec<(Theirs, &'a str)>,
+}
+
+impl<'a> Terms<'a> {
+    /// What a stack says; without a cost, nothing is started.
+    pub fn of(stack: &'a Stack, cost: Option<&'a Cost>) -> Self {
+        Self { owner: &stack.owner, spending: cost.map(|cost| (&stack.limits, cost)), others: stack.others() }
+    }
 }
 
 impl<'a> From<&'a str> for Terms<'a> {
     /// An owner who starts nothing.
     fn from(owner: &'a str) -> Self {
-        Self { owner, spending: None }
+        Self { owner, spending: None, others: vec![] }
     }
 }
 
 /// Everything that forbids this plan.
 pub fn refusals<'a>(plan: &Plan<Live>, terms: impl Into<Terms<'a>>) -> Vec<Refusal> {
-    let Terms { owner, spending } = terms.into();
-    strangers(plan, owner).chain(guarded(plan)).chain(overspending(plan, spending)).collect()
+    let Terms { owner, spending, others } = terms.into();
+    let refusals = strangers(plan, owner).chain(guarded(plan)).chain(disowned(plan, &others));
+    refusals.chain(overspending(plan, spending)).collect()
 }
 
 /// Bounds that the stack's cost exceeds, if the plan starts or changes anything. What has no known price
@@ -70,10 +80,29 @@ fn overspending(plan: &Plan<Live>, spending: Option<(&Limits, &Cost)>) -> Vec<Re
     exceeded.collect()
 }
 
-fn guarded(plan: &Plan<Live>) -> impl Iterator<Item = Refusal> {
+/// What would be removed.
+fn removed(plan: &Plan<Live>) -> impl Iterator<Item = (&Step<Live>, &Live)> {
     let removed = plan.steps.iter().filter(|step| matches!(step.action, Action::Delete | Action::Replace(_)));
-    removed.filter_map(|step| {
-        let why = step.existing.as_ref()?.resource.guarded()?;
+    removed.filter_map(|step| Some((step, step.existing.as_ref()?)))
+}
+
+/// What bears this stack's own mark, and is called somebody else's: it would be removed as no longer declared.
+fn disowned(plan: &Plan<Live>, others: &[(Theirs, &str)]) -> impl Iterator<Item = Refusal> {
+    let named = |live: &Live, address: &Address| {
+        others.iter().any(|(what, name)| what.kind() == address.kind && *name == live.id.0)
+    };
+    removed(plan).filter(move |(step, live)| named(live, &step.address)).map(|(step, live)| Refusal {
+        code: "FI903",
+        message: format!(
+            "`{}` ({}) bears this stack's own mark and would be removed, but the stack calls it somebody else's (`existing`): declare it as the stack's own again, or hand it over by removing its `fruitsinfra:` tags",
+            step.address, live.id
+        ),
+    })
+}
+
+fn guarded(plan: &Plan<Live>) -> impl Iterator<Item = Refusal> {
+    removed(plan).filter_map(|(step, live)| {
+        let why = live.resource.guarded()?;
         Some(Refusal { code: "FI902", message: format!("`{}` would be removed, but {why}", step.address) })
     })
 }
@@ -152,11 +181,11 @@ mod tests {
                     cluster: {release: emr-7.12.0, primary: {type: m5.xlarge}, core: {type: m5.xlarge}}\n";
         let stack = crate::stack::load_text("s.yaml", text.into(), std::path::Path::new("")).expect("a stack").stack;
         let cost = crate::price::estimate(&stack);
-        let terms = Terms { owner: "me", spending: Some((&stack.limits, &cost)) };
+        let terms = Terms { owner: "me", ..Terms::of(&stack, Some(&cost)) };
         let codes = |desired: Vec<Part>, live: &[Live]| {
             let desired: Vec<_> = desired.into_iter().map(Part::desired).collect();
             let plan = plan(&desired, live).expect("a plan");
-            refusals(&plan, terms).into_iter().map(|refusal| refusal.code).collect::<Vec<_>>()
+            refusals(&plan, terms.clone()).into_iter().map(|refusal| refusal.code).collect::<Vec<_>>()
         };
         assert_eq!(codes(vec![sized(1)], &[]), ["FI910"]);
         assert_eq!(codes(vec![sized(1)], &[sized(1).live("me")]), Vec::<&str>::new());

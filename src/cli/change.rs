@@ -44,7 +44,7 @@ impl Aim {
 
     /// The plan towards it.
     async fn plan(self, session: &Session, world: &World) -> Result<Plan<Live>, Failure> {
-        session.heeds_others(match self {
+        Ok(match self {
             Self::Up => plan::plan(&session.desired(world).await?, &world.live)?,
             Self::Down => plan::removal(&world.live, |address| on_down(address.kind) == OnDown::Stays),
             Self::Destroy => plan::removal(&world.live, |_| false),
@@ -60,7 +60,7 @@ impl Aim {
 }
 
 fn terms<'a>(session: &'a Session, cost: Option<&'a Cost>) -> Terms<'a> {
-    Terms { owner: &session.stack.owner, spending: cost.map(|cost| (&session.stack.limits, cost)) }
+    Terms::of(&session.stack, cost)
 }
 
 /// What the change commands take.
@@ -219,7 +219,7 @@ async fn approve(
     }
     let cost = aim.cost(session);
     let terms = terms(session, cost.as_ref());
-    let refusals = policy::refusals(&plan, terms);
+    let refusals = policy::refusals(&plan, terms.clone());
     let shown = Shown {
         uploads,
         refusals: &refusals,

@@ -51,11 +51,10 @@ async fn online(global: &Global, args: &Args) -> Ended {
     while let Ok(Progress { address, message }) = session.progress.try_recv() {
         session.ui.warn(format!("{address}: {message}"));
     }
-    let plan = session.heeds_others(plan(&session.desired(&world).await?, &world.live)?)?;
+    let plan = plan(&session.desired(&world).await?, &world.live)?;
     let uploads = surveys(&session, &world).await?;
     let cost = price::estimate(&session.stack);
-    let terms = Terms { owner: &session.stack.owner, spending: Some((&session.stack.limits, &cost)) };
-    let refusals = policy::refusals(&plan, terms);
+    let refusals = policy::refusals(&plan, Terms::of(&session.stack, Some(&cost)));
     let shown = Shown {
         uploads: &uploads,
         refusals: &refusals,

@@ -16,9 +16,8 @@ use crate::cloud::error::CloudError;
 use crate::cloud::http::{Contacts, Http, host_of};
 use crate::cloud::surroundings::{self, Surroundings};
 use crate::cloud::{Cancel, Cloud, Endpoint, Stop};
-use crate::plan::{Action, Plan};
 use crate::resource::{Cx, Live, Phase, Progress, Resource};
-use crate::stack::{self, JobWork, Loaded, NodesRole, Severity, Stack, Weights};
+use crate::stack::{self, JobWork, Loaded, Severity, Stack, Theirs, Weights};
 use crate::ui::{RED, Ui, YELLOW, snippet};
 use crate::{local, python, resources, wheels};
 
@@ -161,20 +160,6 @@ impl Session {
         Ok(blueprint::blueprint(&self.stack, &materials, &world.around))
     }
 
-    /// Lets a plan pass, unless it removes what bears this stack's own mark and the stack calls somebody else's.
-    pub(super) fn heeds_others(&self, plan: Plan<Live>) -> Result<Plan<Live>, Failure> {
-        let others = others(&self.stack);
-        let removed = plan.steps.iter().filter(|step| matches!(step.action, Action::Delete | Action::Replace(_)));
-        let mut lives = removed.filter_map(|step| Some((&step.address, &step.existing.as_ref()?.id)));
-        match lives.find(|(address, id)| others.contains(&(address.kind, id.0.as_str()))) {
-            None => Ok(plan),
-            Some((address, id)) => Err(Failure::refused(format!(
-                "`{address}` ({id}) bears this stack's own mark and would be removed, but the stack calls it somebody else's (`existing`)"
-            ))
-            .hint("declare it as the stack's own again; or, to hand it over, first remove its `fruitsinfra:` tags")),
-        }
-    }
-
     /// How this stack is named to another command: `fruitsinfra --local down demo`.
     pub(super) fn command(&self, command: &str) -> String {
         format!("fruitsinfra {}{command} {}", if self.local { "--local " } else { "" }, self.name)
@@ -207,34 +192,15 @@ pub(super) async fn offline(ui: Ui, name: &str, stack: &Stack, account: &str) ->
 
 /// Looks at everything that the stack names as somebody else's.
 async fn check_existing(cloud: &Cloud, stack: &Stack) -> Result<(), CloudError> {
-    let check = |(kind, name)| -> BoxFuture<'_, Result<(), CloudError>> {
-        match kind {
-            "bucket" => Box::pin(cloud.check_bucket(name)),
-            "role" => Box::pin(cloud.check_role(name)),
-            "instance_profile" => Box::pin(cloud.check_instance_profile(name)),
-            _ => Box::pin(cloud.check_security_group(name)),
+    let check = |(what, name)| -> BoxFuture<'_, Result<(), CloudError>> {
+        match what {
+            Theirs::Bucket => Box::pin(cloud.check_bucket(name)),
+            Theirs::Role => Box::pin(cloud.check_role(name)),
+            Theirs::InstanceProfile => Box::pin(cloud.check_instance_profile(name)),
+            Theirs::SecurityGroup => Box::pin(cloud.check_security_group(name)),
         }
     };
-    try_join_all(others(stack).into_iter().map(check)).await.map(drop)
-}
-
-/// What the stack names as somebody else's, by kind.
-fn others(stack: &Stack) -> Vec<(&'static str, &str)> {
-    let buckets = stack.buckets.values().filter_map(|bucket| match bucket {
-        stack::Bucket::Existing(existing) => Some(("bucket", existing)),
-        stack::Bucket::Ours(_) => None,
-    });
-    let nodes = match &stack.roles.nodes {
-        NodesRole::Existing(existing) => Some(existing),
-        NodesRole::Ours(_) => None,
-    };
-    let roles = nodes.into_iter().chain(&stack.roles.service).map(|role| ("role", role));
-    let profile = stack.instance_profile.iter().map(|profile| ("instance_profile", profile));
-    let groups = stack.security_groups.iter().flat_map(|groups| {
-        let groups = [&groups.primary, &groups.core].into_iter().chain(&groups.service);
-        groups.map(|group| ("security_group", group))
-    });
-    buckets.chain(roles).chain(profile).chain(groups).map(|(kind, existing)| (kind, existing.name())).collect()
+    try_join_all(stack.others().into_iter().map(check)).await.map(drop)
 }
 
 fn is_loopback(url: &str) -> bool {

@@ -119,6 +119,28 @@ impl Existing {
     }
 }
 
+/// What a stack may name as somebody else's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Theirs {
+    Bucket,
+    Role,
+    InstanceProfile,
+    SecurityGroup,
+}
+
+impl Theirs {
+    /// The kind of the same thing where it is the stack's own.
+    #[must_use]
+    pub const fn kind(self) -> &'static str {
+        match self {
+            Self::Bucket => "bucket",
+            Self::Role => "role",
+            Self::InstanceProfile => "instance_profile",
+            Self::SecurityGroup => "security_group",
+        }
+    }
+}
+
 /// A place for objects. Public access is always blocked, on ours.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(try_from = "forms::BucketForm")]
@@ -138,6 +160,17 @@ pub struct OurBucket {
     pub expire: BTreeMap<String, Period>,
     /// None means the stack's `kms_key`, else keys that S3 manages.
     pub kms_key: Option<String>,
+}
+
+impl Bucket {
+    /// The one of somebody else.
+    #[must_use]
+    pub fn existing(&self) -> Option<&Existing> {
+        match self {
+            Self::Existing(existing) => Some(existing),
+            Self::Ours(_) => None,
+        }
+    }
 }
 
 /// A folder of this machine, and where its files go.
@@ -182,6 +215,17 @@ pub enum NodesRole {
     /// Made by the stack; None means the grants that the jobs need.
     Ours(Option<Grants>),
     Existing(Existing),
+}
+
+impl NodesRole {
+    /// The one of somebody else.
+    #[must_use]
+    pub fn existing(&self) -> Option<&Existing> {
+        match self {
+            Self::Existing(existing) => Some(existing),
+            Self::Ours(_) => None,
+        }
+    }
 }
 
 impl Default for NodesRole {
@@ -270,6 +314,19 @@ impl Stack {
         });
         grants.write.extend(self.logs());
         Some(grants)
+    }
+
+    /// Everything that it names as somebody else's and refers to, by name or id.
+    #[must_use]
+    pub fn others(&self) -> Vec<(Theirs, &str)> {
+        let buckets = self.buckets.values().filter_map(Bucket::existing).map(|bucket| (Theirs::Bucket, bucket));
+        let roles = self.roles.nodes.existing().into_iter().chain(&self.roles.service);
+        let roles = roles.map(|role| (Theirs::Role, role));
+        let profile = self.instance_profile.iter().map(|profile| (Theirs::InstanceProfile, profile));
+        let groups = self.security_groups.iter();
+        let groups = groups.flat_map(|of| [&of.primary, &of.core].into_iter().chain(&of.service));
+        let groups = groups.map(|group| (Theirs::SecurityGroup, group));
+        buckets.chain(roles).chain(profile).chain(groups).map(|(what, existing)| (what, existing.name())).collect()
     }
 
     /// The Python that Spark runs, and so the one that packages are installed for: what

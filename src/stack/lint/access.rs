@@ -17,10 +17,7 @@ pub(super) fn check(cx: &mut Cx<'_>) {
 /// Roles and profiles are named as IAM names them, or by an ARN of their own kind.
 fn existing(cx: &mut Cx<'_>) {
     let stack = cx.stack;
-    let nodes = match &stack.roles.nodes {
-        NodesRole::Existing(existing) => Some(existing),
-        NodesRole::Ours(_) => None,
-    };
+    let nodes = stack.roles.nodes.existing();
     let scaling = stack.cluster.as_ref().and_then(|cluster| cluster.auto_scaling_role.as_ref());
     let named: [(&[&str], _, _, _); 4] = [
         (&["roles", "nodes"], nodes, "role", 64),

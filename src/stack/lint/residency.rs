@@ -3,7 +3,7 @@
 
 use super::Cx;
 use crate::residency::region_abroad;
-use crate::stack::{Bucket, Configuration, Existing, JobWork, NodesRole};
+use crate::stack::{Bucket, Configuration, Existing, JobWork};
 
 pub(super) fn check(cx: &mut Cx<'_>) {
     keys(cx);
@@ -58,13 +58,9 @@ fn existing(cx: &mut Cx<'_>) {
     let stack = cx.stack;
     let mut named: Vec<(Vec<&str>, &Existing)> = Vec::new();
     for (key, bucket) in &stack.buckets {
-        if let Bucket::Existing(existing) = bucket {
-            named.push((vec!["buckets", key, "existing"], existing));
-        }
+        named.extend(bucket.existing().map(|bucket| (vec!["buckets", key, "existing"], bucket)));
     }
-    if let NodesRole::Existing(existing) = &stack.roles.nodes {
-        named.push((vec!["roles", "nodes", "existing"], existing));
-    }
+    named.extend(stack.roles.nodes.existing().map(|role| (vec!["roles", "nodes", "existing"], role)));
     named.extend(stack.roles.service.iter().map(|role| (vec!["roles", "service", "existing"], role)));
     named.extend(stack.instance_profile.iter().map(|profile| (vec!["instance_profile", "existing"], profile)));
     let scaling = stack.cluster.iter().filter_map(|cluster| cluster.auto_scaling_role.as_ref());
