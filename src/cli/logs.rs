@@ -2,6 +2,7 @@
 
 use super::session::Session;
 use super::{DONE, Ended, Failure, Global};
+use crate::cloud::logs::split;
 use crate::job::{self, logs};
 use crate::ui::{BOLD, DIM};
 
@@ -45,7 +46,7 @@ pub(super) async fn run(global: &Global, args: &Args) -> Ended {
         return Err(Failure::failed(format!("no log has reached {log_uri}{}/{below} yet", cluster.id))
             .hint("EMR writes them every few minutes, and some only after the end"));
     }
-    let bucket = logs::split(log_uri).map(|(bucket, _)| bucket).unwrap_or_default();
+    let bucket = split(log_uri).map(|(bucket, _)| bucket).unwrap_or_default();
     for listed in wanted {
         if let Some(log) = logs::read(cx, bucket, &listed.key).await? {
             ui.out(format!("{BOLD}{}{BOLD:#}", log.url));

@@ -10,6 +10,7 @@ use super::writer::Writer;
 use super::{DONE, Ended, Failure, Global, JOB_FAILED};
 use crate::blueprint;
 use crate::cloud::error::{Class, CloudError};
+use crate::cloud::logs::{split, tail};
 use crate::event::{Event, Summary};
 use crate::job::{self, End, Submission, logs, results};
 use crate::plan::{Action, plan};
@@ -303,7 +304,7 @@ async fn tell_log(
     let cx = &session.cx;
     let facts = cluster.resource.facts();
     let Some(log_uri) = facts["logs"].as_str() else { return Ok(()) };
-    let Some((bucket, prefix)) = logs::split(log_uri) else { return Ok(()) };
+    let Some((bucket, prefix)) = split(log_uri) else { return Ok(()) };
     let key = |name| format!("{prefix}{}/steps/{step}/{name}.gz", cluster.id);
     let begun = cx.clock.now();
     loop {
@@ -311,7 +312,7 @@ async fn tell_log(
         if logs::read(cx, bucket, &key("controller")).await?.is_some() {
             for name in ["stderr", "stdout"] {
                 if let Some(log) = logs::read(cx, bucket, &key(name)).await?.filter(|log| !log.text.trim().is_empty()) {
-                    let message = format!("{} ends:\n{}", log.url, logs::tail(&log.text, 20));
+                    let message = format!("{} ends:\n{}", log.url, tail(&log.text, 20));
                     let _ = events.send(Event::Note { message });
                 }
             }

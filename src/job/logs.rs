@@ -2,7 +2,7 @@
 //! end; what is not there yet is said, not invented.
 
 use crate::cloud::error::CloudError;
-pub use crate::cloud::logs::{split, tail, unpack};
+use crate::cloud::logs::{split, unpack};
 use crate::cloud::objects::Listed;
 use crate::resource::{Cx, Id};
 

@@ -8,11 +8,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use fruitsinfra::blueprint::{self, Materials};
+use fruitsinfra::cloud::logs;
 use fruitsinfra::cloud::mark::Mark;
 use fruitsinfra::cloud::objects::Listed;
 use fruitsinfra::cloud::surroundings::Surroundings;
+use fruitsinfra::job::arguments;
 use fruitsinfra::job::results::Report;
-use fruitsinfra::job::{arguments, logs};
 use fruitsinfra::lease::Holder;
 use fruitsinfra::plan::plan;
 use fruitsinfra::resource::Resource;
