@@ -19,12 +19,17 @@ use fruitsinfra::python;
 use serde_json::json;
 
 use self::flow::Flow;
+use self::point::Point;
 use self::trial::{Stage, Trial, Verdict};
 use crate::support::control::until;
 use crate::support::{Aws, repository};
 
 /// Another one each time would find more, and tell less: the soak draws its own.
 const SEED: u64 = 20_261_125;
+
+/// Made only where the deletes of two security groups that name one another meet: a group that is still held is asked
+/// who holds it. It may be charted and then not come again; all other operations do.
+const BY_CHANCE: &str = "DescribeNetworkInterfaces";
 
 /// A soak's stages, each with an AWS of its own: more than cores, for they wait as much as they work.
 const WORKERS: u64 = 4;
@@ -115,11 +120,12 @@ fn at_every_operation(flows: &[Flow]) {
         }
         trials
     });
+    let missed: Vec<_> = missed.iter().filter(|point| point.operation != BY_CHANCE).map(Point::to_string).collect();
     assert!(missed.is_empty(), "seed {SEED}: never came to {}", missed.join(", "));
 }
 
 /// Plays what is drawn, all of it, and tells the points at which nothing was killed.
-fn suite(flows: &[Flow], trials: impl FnOnce(&Stage, &mut fastrand::Rng) -> Vec<Trial>) -> Vec<String> {
+fn suite(flows: &[Flow], trials: impl FnOnce(&Stage, &mut fastrand::Rng) -> Vec<Trial>) -> Vec<Point> {
     let aws = Aws::with(&["--rate", "300"]);
     let oracle = aws.oracle(life::REGION);
     let mut draw = fastrand::Rng::with_seed(SEED);
@@ -128,8 +134,7 @@ fn suite(flows: &[Flow], trials: impl FnOnce(&Stage, &mut fastrand::Rng) -> Vec<
     let (planned, mut killed, mut missed, mut wrong) = (trials.len(), 0, Vec::new(), Vec::new());
     stage.play(trials, &mut draw, |verdict| {
         killed += usize::from(verdict.kills > 0);
-        let asked = verdict.kills == 0 && !verdict.needless;
-        missed.extend(asked.then(|| format!("{:?} {}", verdict.trial.flow, verdict.trial.first)));
+        missed.extend((verdict.kills == 0).then(|| verdict.trial.first.clone()));
         wrong.extend((!verdict.well()).then(|| serde_json::to_string_pretty(verdict).expect("JSON")));
         true
     });

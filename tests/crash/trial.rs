@@ -12,7 +12,7 @@ use super::flow::{Flow, Stand};
 use super::life::{Life, Strangers, Wrong};
 use super::point::{Chart, Point};
 use crate::support::Aws;
-use crate::support::control::{Call, until};
+use crate::support::control::until;
 use crate::support::oracle::Oracle;
 
 /// Simulated seconds in a real one: a cluster starts within one.
@@ -58,8 +58,6 @@ impl Trial {
 pub(super) struct Verdict {
     pub(super) trial: Trial,
     pub(super) kills: usize,
-    /// The call to be killed at was not made: some are only where AWS is slow.
-    pub(super) needless: bool,
     pub(super) orphans: Vec<String>,
     pub(super) doubles: usize,
     pub(super) touched: Vec<String>,
@@ -183,7 +181,6 @@ impl<'a> Stage<'a> {
         let command = trial.flow.command(&file);
         let mut wrong = Wrong::default();
         let mut kills = 0;
-        let so_far = self.aws.calls().len();
         for point in std::iter::once(&trial.first).chain(&trial.second) {
             match self.run_to(&command, point, trial.lag) {
                 Met::Point => {
@@ -203,8 +200,6 @@ impl<'a> Stage<'a> {
                 }
             }
         }
-        let asked = |call: &Call| call.operation == trial.first.operation && call.caller == "test";
-        let needless = kills == 0 && !self.aws.calls().iter().skip(so_far).any(asked);
         let mut human_act = false;
         for run in 0..RUNS {
             match self.run_to_the_end(&command, trial.lag) {
@@ -224,7 +219,6 @@ impl<'a> Stage<'a> {
         Verdict {
             trial,
             kills,
-            needless,
             orphans: found.orphans,
             doubles: found.doubles,
             touched: found.touched,
