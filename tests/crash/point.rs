@@ -114,11 +114,18 @@ impl Chart {
         each.collect()
     }
 
-    /// One point for each operation of a flow: which of its calls is drawn, the moments take turns.
+    /// One point for each operation of a flow: which of its calls is drawn, the moments take turns. One that changes
+    /// something is also killed between its effect and its reply, where what it made is nobody's if it bears no mark.
     pub(super) fn one_each(&self, flow: Flow, draw: &mut fastrand::Rng) -> Vec<Point> {
         let turn = draw.usize(..3);
         let each = self.calls[&flow].iter().enumerate();
-        each.map(|(i, (operation, count))| operation.point(draw.usize(1..=*count), When::ALL[(i + turn) % 3])).collect()
+        each.flat_map(|(i, (operation, count))| {
+            let point = operation.point(draw.usize(1..=*count), When::ALL[(i + turn) % 3]);
+            let done = Point { when: When::After, ..point.clone() };
+            let done = (operation.mutating && done != point).then_some(done);
+            std::iter::once(point).chain(done)
+        })
+        .collect()
     }
 
     /// One point for each operation that changes something, once that is done.
