@@ -27,7 +27,7 @@
 //! | [`price`] | a stack -> what it costs, from a dated table | guess |
 //! | [`policy`] | plan x limits -> approved or refused | await |
 //! | [`permissions`] | what a caller must be allowed, from one table of calls | grant what no call asks for |
-//! | [`lease`], [`event`] | one writer a stack; all that can happen | need an unlock; print |
+//! | [`lease`], [`ledger`], [`event`] | one writer a stack; what was done; all that can happen | need an unlock; be read by a plan; print |
 //! | [`engine`] | an approved plan -> a concurrent walk | decide, retry, print |
 //! | [`job`], [`sync`], [`local`] | steps followed, files sent, the embedded AWS | hold the lease while waiting |
 //! | [`ui`] | facts -> text, JSON, progress | ask AWS |
@@ -47,6 +47,7 @@ pub mod engine;
 pub mod event;
 pub mod job;
 pub mod lease;
+pub mod ledger;
 pub mod local;
 pub mod permissions;
 pub mod plan;

@@ -6,6 +6,7 @@ use std::sync::LazyLock;
 
 use serde::Serialize;
 
+use crate::residency::EuRegion;
 use crate::stack::facts::instance_type;
 use crate::stack::{Cluster, Group, Market, Stack, VolumeKind};
 
@@ -76,34 +77,52 @@ impl Hourly {
 }
 
 fn hourly(stack: &Stack, cluster: &Cluster, unknown: &mut Vec<String>) -> Hourly {
-    let region = stack.region.as_str();
+    let nodes = cluster.groups().map(|(_, group)| Nodes {
+        instance_type: &group.instance_type,
+        count: group.count,
+        disks: disks(cluster, group),
+    });
+    of_nodes(stack.region, &nodes.collect::<Vec<_>>(), unknown)
+}
+
+/// Nodes of one type.
+#[derive(Clone, Copy, Debug)]
+pub struct Nodes<'a> {
+    pub instance_type: &'a str,
+    pub count: u32,
+    /// GB of EBS on each; `None` where it is not known what they cost.
+    pub disks: Option<f64>,
+}
+
+/// An hour of these nodes in a region. What no price is known of is named in `unknown`.
+pub fn of_nodes(region: EuRegion, nodes: &[Nodes<'_>], unknown: &mut Vec<String>) -> Hourly {
+    let region = region.as_str();
     let mut known = |what: String, price: Option<f64>| {
         if price.is_none() {
             unknown.push(what);
         }
         price
     };
-    let groups: Vec<(&Group, f64)> = cluster.groups().map(|(_, group)| (group, f64::from(group.count))).collect();
     let sum = |amounts: Vec<Option<f64>>| amounts.into_iter().sum::<Option<f64>>().map(tenths_of_cents);
     let priced = |name: &str| TYPES.get(name);
-    let ec2 = groups.iter().map(|(group, nodes)| {
-        let name = &group.instance_type;
+    let ec2 = nodes.iter().map(|of| {
+        let name = of.instance_type;
         let price = priced(name).and_then(|of| of.by_region.get(region).copied());
-        known(format!("{name} in {region}"), price).map(|price| price * nodes)
+        known(format!("{name} in {region}"), price).map(|price| price * f64::from(of.count))
     });
     let ec2 = sum(ec2.collect());
-    let emr = groups.iter().map(|(group, nodes)| {
-        let name = &group.instance_type;
-        known(format!("EMR's fee of {name}"), priced(name).map(|of| of.fee)).map(|price| price * nodes)
+    let emr = nodes.iter().map(|of| {
+        let fee = priced(of.instance_type).map(|of| of.fee);
+        known(format!("EMR's fee of {}", of.instance_type), fee).map(|fee| fee * f64::from(of.count))
     });
     let emr = sum(emr.collect());
-    let ebs = groups.iter().map(|(group, nodes)| {
-        let gigabytes = disks(cluster, group)?;
+    let ebs = nodes.iter().map(|of| {
+        let gigabytes = of.disks?;
         let price = known(format!("EBS in {region}"), other("ebs_gp3", region))?;
-        Some(gigabytes * price / MONTH * nodes)
+        Some(gigabytes * price / MONTH * f64::from(of.count))
     });
     let ebs = sum(ebs.collect());
-    let nodes: f64 = groups.iter().map(|(_, nodes)| nodes).sum();
+    let nodes: f64 = nodes.iter().map(|of| f64::from(of.count)).sum();
     let ipv4 = known("public IPv4".into(), other("public_ipv4", region)).map(|price| tenths_of_cents(price * nodes));
     let total = [ec2, emr, ebs, ipv4].into_iter().sum::<Option<f64>>().map(tenths_of_cents);
     Hourly { ec2, emr, ebs, ipv4, total }

@@ -94,6 +94,8 @@ pub(super) fn cluster(stack: &Stack, objects: &[Object], around: &Surroundings) 
     let logs = stack.logs().filter(|place| matches!(stack.buckets.get(&place.bucket), Some(Bucket::Ours(_))));
     let after = after.chain(logs.map(|place| Address::new("bucket", place.bucket)));
     let birth = Birth {
+        lifetime: std::time::Duration::from_secs(stack.limits.lifetime.as_secs()),
+        liftable: stack.limits.lift_protection,
         applications: cluster.applications.clone(),
         primary,
         core,

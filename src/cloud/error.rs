@@ -229,18 +229,23 @@ fn sort(code: &str, message: &str) -> Class {
         | "ServerSideEncryptionConfigurationNotFoundError"
         | "InvalidGroupId.NotFound"
         | "InvalidSubnetID.NotFound"
-        | "NoSuchUpload" => Class::Absent,
+        | "NoSuchUpload"
+        | "ResourceNotFoundException" => Class::Absent,
         "BucketAlreadyExists"
         | "EntityAlreadyExists"
         | "BucketAlreadyOwnedByYou"
         | "InvalidGroup.Duplicate"
         | "IdempotentParameterMismatch" => Class::Taken,
+        // Scheduler has one word for a name that is taken and for a change that is under way.
+        "ConflictException" if says("already exists") => Class::Taken,
+        "ConflictException" => Class::NotYet,
         "PreconditionFailed" | "ConditionalRequestConflict" => Class::Precondition,
         "OperationAborted" | "ConcurrentModification" | "EntityTemporarilyUnmodifiable" => Class::NotYet,
         "MalformedPolicyDocument" if says("Invalid principal") => Class::NotYet,
         "ValidationException" if says("Invalid InstanceProfile") || says("ServiceRole") && says("is invalid") => {
             Class::NotYet
         }
+        "ValidationException" if says("execution role") && says("to assume the role") => Class::NotYet,
         "AccessDeniedException" if says("Failed to authorize instance profile") => Class::NotYet,
         "DependencyViolation" | "DeleteConflict" | "ResourceInUse" | "BucketNotEmpty" => Class::InUse,
         "ThrottlingException"
@@ -316,6 +321,13 @@ mod tests {
                 Class::Invalid,
             ),
             ("AccessDeniedException", "Failed to authorize instance profile arn", Class::NotYet),
+            (
+                "ValidationException",
+                "The execution role you provide must allow AWS EventBridge Scheduler to assume the role.",
+                Class::NotYet,
+            ),
+            ("ConflictException", "Schedule demo-end already exists.", Class::Taken),
+            ("ResourceNotFoundException", "Schedule demo-end does not exist.", Class::Absent),
             ("AccessDeniedException", "User is not authorized", Class::Denied),
             ("MalformedPolicyDocument", "Invalid principal in policy: \"AWS\"", Class::NotYet),
             ("MalformedPolicyDocument", "Syntax errors in policy.", Class::Invalid),

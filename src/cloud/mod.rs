@@ -9,6 +9,7 @@ pub mod logs;
 pub mod mark;
 pub mod objects;
 pub mod permit;
+pub mod promise;
 pub mod steps;
 pub mod surroundings;
 
@@ -57,6 +58,10 @@ pub struct Cloud {
     pub emr: aws_sdk_emr::Client,
     pub iam: aws_sdk_iam::Client,
     pub ec2: aws_sdk_ec2::Client,
+    pub scheduler: aws_sdk_scheduler::Client,
+    pub cloudwatch: aws_sdk_cloudwatch::Client,
+    pub pricing: aws_sdk_pricing::Client,
+    pub sns: aws_sdk_sns::Client,
     pub contacts: Contacts,
     pub permit: Permit,
     sts: aws_sdk_sts::Client,
@@ -94,12 +99,17 @@ impl Cloud {
         let emr = aws_sdk_emr::config::Builder::from(&config);
         let iam = aws_sdk_iam::config::Builder::from(&config);
         let ec2 = aws_sdk_ec2::config::Builder::from(&config);
+        let scheduler = aws_sdk_scheduler::config::Builder::from(&config);
         Self {
             region,
             s3: aws_sdk_s3::Client::from_conf(s3.interceptor(permit.clone()).build()),
             emr: aws_sdk_emr::Client::from_conf(emr.interceptor(permit.clone()).build()),
             iam: aws_sdk_iam::Client::from_conf(iam.interceptor(permit.clone()).build()),
             ec2: aws_sdk_ec2::Client::from_conf(ec2.interceptor(permit.clone()).build()),
+            scheduler: aws_sdk_scheduler::Client::from_conf(scheduler.interceptor(permit.clone()).build()),
+            cloudwatch: aws_sdk_cloudwatch::Client::new(&config),
+            pricing: aws_sdk_pricing::Client::new(&config),
+            sns: aws_sdk_sns::Client::new(&config),
             sts: aws_sdk_sts::Client::new(&config),
             contacts,
             permit,

@@ -3,6 +3,7 @@
 
 pub mod bucket;
 pub mod cluster;
+pub mod end;
 mod endpoint;
 pub mod instance_profile;
 pub mod object;

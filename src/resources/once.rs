@@ -142,7 +142,7 @@ pub(super) async fn surfaced(
     Ok(())
 }
 
-async fn home_name(cx: &Cx) -> Result<String, CloudError> {
+pub(super) async fn home_name(cx: &Cx) -> Result<String, CloudError> {
     Ok(format!("{}-{HOME}-{}", cx.stack, cx.cloud.account().await?))
 }
 

@@ -91,11 +91,13 @@ pub struct Limits {
     pub lifetime: Period,
     /// The longest a cluster may idle. 45m unless said.
     pub idle: Period,
+    /// Whether the guard may lift termination protection to end a cluster at its end. No unless said.
+    pub lift_protection: bool,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { hourly: None, demo: None, lifetime: Period::hours(3), idle: Period::minutes(45) }
+        Self { hourly: None, demo: None, lifetime: Period::hours(3), idle: Period::minutes(45), lift_protection: false }
     }
 }
 

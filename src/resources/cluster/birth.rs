@@ -16,8 +16,9 @@ use serde::Serialize;
 use super::life::{self, Failure};
 use super::{Cluster, emr_tags, groups, read};
 use crate::cloud::error::{Class, CloudError, call};
+use crate::cloud::promise::Promise;
 use crate::resource::{Address, Cx, Id, Ref, Resource};
-use crate::resources::once::{Once, once};
+use crate::resources::once::{Once, home_name, once};
 use crate::resources::{role_path, wait};
 
 /// Times a cluster is asked for again after an answer that leaves no cluster behind.
@@ -33,6 +34,10 @@ pub struct Birth {
     pub configurations: Vec<Configuration>,
     pub bootstrap: Vec<Action>,
     pub root_volume: Option<Volume>,
+    /// How long it may live.
+    pub lifetime: Duration,
+    /// Whether whoever ends it at its end may lift its termination protection.
+    pub liftable: bool,
     /// What must be there before it, without being bound to it.
     pub after: Vec<Address>,
 }
@@ -132,6 +137,7 @@ async fn run_job_flow(cluster: &Cluster, cx: &Cx, nonce: &str) -> Result<Id, Clo
         changeable.tags.clone().into_iter().chain(mark).chain(fixed.digests.tags()).collect();
     tags.extend(groups::born_tags(&birth.task));
     tags.insert(read::NONCE.into(), nonce.into());
+    tags.extend(promise(cluster, birth, cx).await?.tags());
 
     let all = [(&birth.primary, InstanceRoleType::Master)].into_iter();
     let all = all.chain(birth.core.iter().map(|group| (group, InstanceRoleType::Core)));
@@ -182,6 +188,19 @@ async fn run_job_flow(cluster: &Cluster, cx: &Cx, nonce: &str) -> Result<Id, Clo
     let once = aws_sdk_emr::config::Builder::new().retry_config(RetryConfig::disabled());
     let made = call("emr RunJobFlow", run.customize().config_override(once).send()).await?;
     made.job_flow_id.map(Id).ok_or_else(|| CloudError::new(Class::Unknown, "EMR answered without a cluster id"))
+}
+
+/// What it is promised, counted from now.
+async fn promise(cluster: &Cluster, birth: &Birth, cx: &Cx) -> Result<Promise, CloudError> {
+    let expires = cx.clock.now().checked_add(birth.lifetime);
+    let idle = cluster.changeable.idle.and_then(|idle| u64::try_from(idle).ok());
+    Ok(Promise {
+        home: home_name(cx).await?,
+        expires: expires.map_err(|e| CloudError::failed(format!("`limits.lifetime` is too long: {e}")))?,
+        // Without a policy of its own it idles no longer than it lives.
+        idle: idle.map_or(birth.lifetime, Duration::from_secs),
+        liftable: birth.liftable,
+    })
 }
 
 /// Its ARN: EMR takes no bare name of a role that has a path.
