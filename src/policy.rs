@@ -1,5 +1,6 @@
 //! Plan x limits -> approved or refused. Pure: whatever the engine carries out passed through here.
 
+use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::plan::{Action, Plan, PlanError, Step};
@@ -38,27 +39,84 @@ pub struct Terms<'a> {
     pub spending: Option<(&'a Limits, &'a Cost)>,
     /// What the stack names as somebody else's.
     pub others: Vec<(Theirs, &'a str)>,
+    /// When the cluster is to end, and when at the latest it may.
+    pub end: Option<(Timestamp, Timestamp)>,
+    /// The limit that a person passes this time.
+    pub allowed: Option<&'a Allowance>,
+}
+
+/// A limit that may be passed, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Allowance {
+    pub code: &'static str,
+    pub because: String,
+}
+
+/// Limits are the stack's own, so its people may pass them. Whose a thing is, and where, nobody may.
+const ALLOWABLE: [&str; 2] = [MONEY, TIME];
+/// A bound on money.
+const MONEY: &str = "FI910";
+/// A bound on time.
+const TIME: &str = "FI911";
+
+impl Allowance {
+    /// Fails with what may be passed, if this may not.
+    pub fn new(code: &str, because: &str) -> Result<Self, String> {
+        let Some(code) = ALLOWABLE.into_iter().find(|allowable| *allowable == code) else {
+            return Err(format!("`--allow {code}`: only a limit can be passed, {}", ALLOWABLE.join(" or ")));
+        };
+        match because.trim() {
+            "" => Err("`--because` is empty: say why, for whoever reads the ledger".into()),
+            because => Ok(Self { code, because: because.into() }),
+        }
+    }
 }
 
 impl<'a> Terms<'a> {
     /// What a stack says; without a cost, nothing is started.
     pub fn of(stack: &'a Stack, cost: Option<&'a Cost>) -> Self {
-        Self { owner: &stack.owner, spending: cost.map(|cost| (&stack.limits, cost)), others: stack.others() }
+        let spending = cost.map(|cost| (&stack.limits, cost));
+        Self { owner: &stack.owner, spending, others: stack.others(), end: None, allowed: None }
     }
 }
 
 impl<'a> From<&'a str> for Terms<'a> {
     /// An owner who starts nothing.
     fn from(owner: &'a str) -> Self {
-        Self { owner, spending: None, others: vec![] }
+        Self { owner, spending: None, others: vec![], end: None, allowed: None }
     }
 }
 
 /// Everything that forbids this plan.
 pub fn refusals<'a>(plan: &Plan<Live>, terms: impl Into<Terms<'a>>) -> Vec<Refusal> {
-    let Terms { owner, spending, others } = terms.into();
+    let terms = terms.into();
+    let passed = terms.allowed.map(|allowed| allowed.code);
+    objections(plan, terms).into_iter().filter(|refusal| Some(refusal.code) != passed).collect()
+}
+
+/// What would forbid it, were it not allowed this time.
+pub fn waived<'a>(plan: &Plan<Live>, terms: impl Into<Terms<'a>>) -> Vec<Refusal> {
+    let terms = terms.into();
+    let Some(passed) = terms.allowed.map(|allowed| allowed.code) else { return vec![] };
+    objections(plan, terms).into_iter().filter(|refusal| refusal.code == passed).collect()
+}
+
+fn objections(plan: &Plan<Live>, terms: Terms<'_>) -> Vec<Refusal> {
+    let Terms { owner, spending, others, end, allowed: _ } = terms;
     let refusals = strangers(plan, owner).chain(guarded(plan)).chain(disowned(plan, &others));
-    refusals.chain(overspending(plan, spending)).collect()
+    refusals.chain(overspending(plan, spending)).chain(overlong(end)).collect()
+}
+
+/// An end beyond the cluster's longest life.
+fn overlong(end: Option<(Timestamp, Timestamp)>) -> Option<Refusal> {
+    let (until, latest) = end.filter(|(until, latest)| until > latest)?;
+    let told = |at: Timestamp| at.strftime("%Y-%m-%d %H:%M UTC");
+    let message = format!(
+        "it would end on {}, and `limits.lifetime` allows {} at the latest: choose an end until then, or raise it",
+        told(until),
+        told(latest)
+    );
+    Some(Refusal { code: TIME, message })
 }
 
 /// Bounds that the stack's cost exceeds, if the plan starts or changes anything. What has no known price
@@ -73,7 +131,7 @@ fn overspending(plan: &Plan<Live>, spending: Option<(&Limits, &Cost)>) -> Vec<Re
     let exceeded = bounds.into_iter().filter_map(|(what, name, bound, amount)| {
         let (bound, amount) = (bound?, amount?);
         (amount > bound.usd()).then(|| Refusal {
-            code: "FI910",
+            code: MONEY,
             message: format!("{what} would cost {amount:.2} USD, and `limits.{name}` allows {bound}: take fewer or smaller nodes, or raise it"),
         })
     });

@@ -6,6 +6,8 @@ mod completions;
 mod cost;
 mod destroy;
 mod down;
+mod end;
+mod extend;
 mod init;
 mod local;
 mod logs;
@@ -87,6 +89,7 @@ enum Command {
     Validate(validate::Args),
     Plan(plan::Args),
     Up(up::Args),
+    Extend(extend::Args),
     Run(run::Args),
     Status(status::Args),
     Logs(logs::Args),
@@ -242,11 +245,12 @@ async fn dispatch(global: &Global, command: &Command) -> Ended {
         Command::Validate(args) => Ok(validate::run(global, args)),
         Command::Plan(args) => plan::run(global, args).await,
         Command::Up(args) => up::run(global, args).await,
+        Command::Extend(args) => extend::run(global, args).await,
         Command::Run(args) => run::run(global, args).await,
         Command::Status(args) => status::run(global, args).await,
         Command::Logs(args) => logs::run(global, args).await,
         Command::Results(args) => results::run(global, args).await,
-        Command::Cost(args) => cost::run(global, args),
+        Command::Cost(args) => cost::run(global, args).await,
         Command::Down(args) => down::run(global, args).await,
         Command::Destroy(args) => destroy::run(global, args).await,
         Command::Render(args) => render::run(global, args).await,

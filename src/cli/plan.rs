@@ -55,7 +55,9 @@ async fn online(global: &Global, args: &Args) -> Ended {
     let uploads = surveys(&session, &world).await?;
     let cost = price::estimate(&session.stack);
     let refusals = policy::refusals(&plan, Terms::of(&session.stack, Some(&cost)));
+    let end = super::end::words(&plan, &session.stack, None);
     let shown = Shown {
+        end: end.as_deref(),
         uploads: &uploads,
         refusals: &refusals,
         cost: Some(&cost),
@@ -77,7 +79,8 @@ async fn offline(global: &Global, args: &Args) -> Ended {
     let materials = session::offline(ui, &args.stack, &stack, &around.account).await?;
     let plan = plan::<Arc<dyn Resource>>(&blueprint(&stack, &materials, &around), &[])?;
     let cost = price::estimate(&stack);
-    let shown = Shown { cost: Some(&cost), ..Shown::of(&stack, &around.account) };
+    let end = super::end::words(&plan, &stack, None);
+    let shown = Shown { cost: Some(&cost), end: end.as_deref(), ..Shown::of(&stack, &around.account) };
     show(ui, &plan, &shown);
     Ok(code(args, !plan.is_empty(), false))
 }

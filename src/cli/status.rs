@@ -1,7 +1,12 @@
 //! `status`: what is there, since when, until when.
 
+use std::time::Duration;
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
+use super::end::local_words;
 use super::session::Session;
 use super::{DONE, Ended, Global};
 use crate::resource::{Live, Phase};
@@ -80,5 +85,15 @@ fn about(session: &Session, live: &Live) -> String {
     let age = since.map_or_else(|_| String::new(), |age| format!(", asked for {age} ago"));
     let primary = facts["primary"].as_str().map_or_else(String::new, |dns| format!("\nprimary: {dns}"));
     let idle = format!("\nEMR ends it after {} without work.", session.stack.idle());
-    format!("Cluster {} is {}{age}.{idle}{primary}", live.id, text("state"))
+    let end = text("expires").parse().map_or_else(|_| String::new(), |at| countdown(session, at));
+    format!("Cluster {} is {}{age}.{end}{idle}{primary}", live.id, text("state"))
+}
+
+/// How long it still has.
+fn countdown(session: &Session, at: Timestamp) -> String {
+    let (now, when) = (session.cx.clock.now(), local_words(at, &TimeZone::system()));
+    match Duration::try_from(at.duration_since(now)) {
+        Ok(left) if !left.is_zero() => format!("\nIt ends in {}, on {when}.", lasting(left)),
+        _ => format!("\nIt was to end on {when}: `{}` ends it.", session.command("down")),
+    }
 }

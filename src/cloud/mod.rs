@@ -10,6 +10,7 @@ pub mod mark;
 pub mod objects;
 pub mod permit;
 pub mod promise;
+pub mod span;
 pub mod steps;
 pub mod surroundings;
 

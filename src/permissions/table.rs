@@ -32,11 +32,13 @@ pub enum On {
     ProfileOfOthers,
     NodesRole,
     ServiceRole,
+    EndRole,
     ScalingRole,
     CleanupRole,
     Networks,
     Groups,
     Clusters,
+    Schedule,
 }
 
 /// On which condition.
@@ -301,5 +303,19 @@ pub const TABLE: &[Row] = &[
     emr("emr PutAutoTerminationPolicy", MAKING, &[ours("elasticmapreduce:PutAutoTerminationPolicy", On::Clusters)]),
     emr("emr AddInstanceGroups", MAKING, &[ours("elasticmapreduce:AddInstanceGroups", On::Clusters)]),
     emr("emr ModifyInstanceGroups", MAKING, &[ours("elasticmapreduce:ModifyInstanceGroups", On::Clusters)]),
+    // --- Scheduler
+    row("scheduler GetSchedule", ALL, &[always("scheduler:GetSchedule", On::Schedule)]),
+    emr(
+        "scheduler CreateSchedule",
+        MAKING,
+        &[always("scheduler:CreateSchedule", On::Schedule), pass(On::EndRole, "scheduler")],
+    ),
+    emr(
+        "scheduler UpdateSchedule",
+        MAKING,
+        &[always("scheduler:UpdateSchedule", On::Schedule), pass(On::EndRole, "scheduler")],
+    ),
+    row("scheduler DeleteSchedule", WRITING, &[always("scheduler:DeleteSchedule", On::Schedule)]),
+    // --- What ends
     row("emr TerminateJobFlows", WRITING, &[ours("elasticmapreduce:TerminateJobFlows", On::Clusters)]),
 ];
