@@ -69,6 +69,10 @@ def named(method: str, path: str, query: str, headers: dict[str, str], form: byt
     return Call(service, rest_operation(service, method, path), region, caller, "rest")
 
 
+def signed_for(headers: dict[str, str], query: str) -> str | None:
+    return credential(headers.get("authorization", ""), query)[2]
+
+
 def credential(authorization: str, query: str) -> tuple[str | None, str | None, str | None]:
     """Access key, region and service that the request is signed for, in its header or its query."""
     found = CREDENTIAL.search(authorization)

@@ -23,12 +23,16 @@ POST sets what it names and leaves the rest, GET shows all, DELETE resets. What 
 - `service_endpoint`, true: the start of a cluster of emr-7.5.0 or later leaves the interface endpoint `emr-service-vpce` in its
   VPC, as if the service role were allowed to. It wears a group of the cluster, which cannot be deleted until it is gone.
 
+- `past_schedules`, "at_once": Scheduler calls the target of a one-off schedule whose moment was past when it was said. Unset, it
+  never does. AWS does not document which; a client can rely on neither.
+
 It must never decide what a call does: those who do ask here what is set, and how old a thing is.
 """
 
 import math
 
 FATES = ("service_role", "validation", "capacity", "bootstrap", "ends")
+PAST_SCHEDULES = ("never", "at_once")
 LISTING = ("emr", "iam", "ec2")
 
 
@@ -46,6 +50,7 @@ class World:
         self.log_delay: float = 0
         self.refill: dict | None = None
         self.service_endpoint = False
+        self.past_schedules: str | None = None
 
     def set(self, wanted: dict) -> None:
         """Sets all of it, or raises ValueError and sets none."""
@@ -118,6 +123,12 @@ def refill(value) -> dict | None:
     return value and {"seconds": seconds(value["seconds"])}
 
 
+def past_schedules(value) -> str | None:
+    if value not in (None, *PAST_SCHEDULES):
+        raise ValueError(f"past_schedules is null or one of {', '.join(PAST_SCHEDULES)}")
+    return value
+
+
 def switch(value) -> bool:
     if not isinstance(value, bool):
         raise ValueError(f"{value!r} is neither true nor false")
@@ -126,5 +137,5 @@ def switch(value) -> bool:
 
 SETTINGS = {
     "listing_lag": listing_lag, "iam_propagation": seconds, "fates": fates, "log_delay": seconds, "refill": refill,
-    "service_endpoint": switch,
+    "service_endpoint": switch, "past_schedules": past_schedules,
 }

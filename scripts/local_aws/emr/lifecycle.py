@@ -6,6 +6,7 @@ that walked. Everything here runs under one lock, on one loop. It must never sle
 
 import asyncio
 import logging
+from collections.abc import Callable
 from functools import partial
 
 from . import bootstrap, checks, fates, network, permissions
@@ -30,6 +31,7 @@ class Lifecycle:
     def __init__(self, clock, runner: Runner, logs: Logs, permitted_ports, world):
         self.clock, self.runner, self.logs, self.permitted_ports = clock, runner, logs, permitted_ports
         self.world = world
+        self.schedules = None  # what ends clusters at moments that others set
         self.clusters: dict[Scope, dict[str, Cluster]] = {}
         self.lock = asyncio.Lock()
         self._ticker: asyncio.Task | None = None
@@ -53,7 +55,8 @@ class Lifecycle:
 
     async def settle(self) -> None:
         """Does all that has come due. Takes the lock."""
-        if self.logs.pending() or any(c.alive for of in self.clusters.values() for c in of.values()):
+        waits = self.logs.pending() or (self.schedules and self.schedules.pending())
+        if waits or any(c.alive for of in self.clusters.values() for c in of.values()):
             async with self.lock:
                 await self.settle_locked()
 
@@ -64,18 +67,30 @@ class Lifecycle:
     async def settle_locked(self) -> None:
         from ministack.core.responses import request_scope
 
+        await self._keep_schedules()
         for scope, of in list(self.clusters.items()):
             with request_scope(*scope):
                 for c in [c for c in of.values() if c.alive]:
-                    await self._move(c)
+                    await self._move(c, self.clock.now)
+                    if c.state in USABLE:
+                        self._start_steps(c)
         await self.logs.settle()
 
-    async def _move(self, c: Cluster) -> None:
-        while (due := self._next(c)) and due[0] <= self.clock.now():
-            at, act = due
+    async def _keep_schedules(self) -> None:
+        """Lets each schedule that is due find its clusters as they were at its moment."""
+        from ministack.core.responses import request_scope
+
+        for due in self.schedules.due(self.clock.now()) if self.schedules else ():
+            of = self.clusters.get(due.scope, {})
+            with request_scope(*due.scope):
+                for c in [of[name] for name in due.clusters if name in of and of[name].alive]:
+                    await self._move(c, lambda: due.moment)
+            self.schedules.fire(due)
+
+    async def _move(self, c: Cluster, until: Callable[[], float]) -> None:
+        while (found := self._next(c)) and found[0] <= until():
+            at, act = found
             await act(c, at)
-        if c.state in USABLE:
-            self._start_steps(c)
 
     def _next(self, c: Cluster):
         """When something is next due for the cluster, and what; None if only an event can move it."""

@@ -1,4 +1,4 @@
-"""ministack as the model: its services as they are, but for EMR, which is ours, and a few mends to EC2, IAM and S3.
+"""ministack as the model: its services as they are, but for EMR and Scheduler, which are ours, and a few mends to EC2, IAM and S3.
 
 Signatures are verified and policies evaluated. It must never keep state on disk, nor reach Docker or the network.
 """
@@ -34,8 +34,9 @@ class Ministack:
 
         import ministack.app as ministack
 
-        from .. import authorisation, ec2, iam, late, s3
+        from .. import authorisation, doors, ec2, iam, late, s3
         from ..emr.api import Emr
+        from ..scheduler.api import Scheduler
 
         self._ministack = ministack
         self._emr = Emr(clock, endpoint, cache, world)
@@ -44,19 +45,22 @@ class Ministack:
         handlers["elasticmapreduce"] = self._emr.handle
         handlers["ec2"] = late.Handler(ec2.Handler(handlers["ec2"], self._emr), "ec2", world)
         handlers["iam"] = late.Handler(iam.Handler(handlers["iam"]), "iam", world)
+        scheduler = handlers["scheduler"] = Scheduler(handlers["scheduler"], self._emr, world)
+        self._emr.lifecycle.schedules = scheduler.firing
         handlers["s3"] = s3.Handler(handlers["s3"])
         iam.register()
         authorisation.install()
         authorisation.see_clusters(self._emr)
         self.app = ministack.app
         self.settle = self._emr.settle
+        self.doors = doors.Doors(scheduler.firing)
 
     async def start(self) -> None:
         # What ministack's own start does that matters here; the rest looks for Docker, scripts and saved state.
         loop = asyncio.get_running_loop()
         self._ministack._MAIN_LOOP = loop
         loop.set_default_executor(ThreadPoolExecutor(max_workers=32, thread_name_prefix="model"))
-        for service in ("s3", "iam", "sts", "ec2"):
+        for service in ("s3", "iam", "sts", "ec2", "scheduler"):
             self._ministack._get_module(service)
         self._emr.start()
 
