@@ -147,7 +147,12 @@ fn resources(on: On, stack: &Stack, around: &Surroundings) -> Vec<String> {
         On::RolesByName => vec![iam(format!("role{path}*")), iam(format!("role/{}-*", stack.name))],
         On::RolesOfOthers => {
             let nodes = stack.roles.nodes.existing();
-            nodes.into_iter().chain(&stack.roles.service).chain(&stack.roles.end).flat_map(|role| theirs("role", role, around)).collect()
+            nodes
+                .into_iter()
+                .chain(&stack.roles.service)
+                .chain(&stack.roles.end)
+                .flat_map(|role| theirs("role", role, around))
+                .collect()
         }
         On::Profiles => vec![iam(format!("instance-profile{path}*"))],
         On::ProfilesByName => {

@@ -126,13 +126,19 @@ fn overspending(plan: &Plan<Live>, spending: Option<(&Limits, &Cost)>) -> Vec<Re
     let Some((limits, cost)) = spending.filter(|_| starts) else { return vec![] };
     let bounds = [
         ("an hour", "hourly", limits.hourly, cost.hourly.total),
-        ("its whole lifetime", "demo", limits.demo, cost.until_end),
+        ("its whole lifetime", "demo", limits.demo, cost.lives.until_end),
     ];
     let exceeded = bounds.into_iter().filter_map(|(what, name, bound, amount)| {
         let (bound, amount) = (bound?, amount?);
         (amount > bound.usd()).then(|| Refusal {
             code: MONEY,
-            message: format!("{what} would cost {amount:.2} USD, and `limits.{name}` allows {bound}: take fewer or smaller nodes, or raise it"),
+            message: {
+                let fits = cost
+                    .fits
+                    .as_deref()
+                    .map_or_else(|| "take fewer or smaller nodes".into(), |fits| format!("`{fits}` would fit"));
+                format!("{what} would cost {amount:.2} USD, and `limits.{name}` allows {bound}: {fits}, or raise it")
+            },
         })
     });
     exceeded.collect()
@@ -238,7 +244,7 @@ mod tests {
         let text = "stack: s\nregion: eu-west-3\nowner: me\nlimits: {hourly: 0.50 USD}\n\
                     cluster: {release: emr-7.12.0, primary: {type: m5.xlarge}, core: {type: m5.xlarge}}\n";
         let stack = crate::stack::load_text("s.yaml", text.into(), std::path::Path::new("")).expect("a stack").stack;
-        let cost = crate::price::estimate(&stack);
+        let cost = crate::price::estimate(&stack, &crate::price::Table::built_in(), stack.limits.lifetime.into());
         let terms = Terms { owner: "me", ..Terms::of(&stack, Some(&cost)) };
         let codes = |desired: Vec<Part>, live: &[Live]| {
             let desired: Vec<_> = desired.into_iter().map(Part::desired).collect();

@@ -4,7 +4,7 @@ use super::session::{Session, load};
 use super::{DONE, Ended, Failure, Global};
 use crate::blueprint;
 use crate::cloud::error::CloudError;
-use crate::{ledger, price, ui};
+use crate::{job, ledger, price, ui};
 
 /// Show what a stack costs: an hour, its lifetime, if it is forgotten
 #[derive(Debug, clap::Args)]
@@ -21,11 +21,17 @@ pub(super) async fn run(global: &Global, args: &Args) -> Ended {
         return actual(global, args).await;
     }
     let ui = global.ui();
-    let cost = price::estimate(&load(ui, &args.stack)?.stack);
+    let stack = load(ui, &args.stack)?.stack;
+    let table = super::prices::table(ui);
+    let cost = price::estimate(&stack, &table, stack.limits.lifetime.into());
+    let alternatives = price::alternatives(&stack, &table);
+    let fits = stack.cluster.as_ref().and_then(job::executor).map(|executor| executor.to_string());
     if ui.json() {
-        ui.data(&cost);
+        let mut told = serde_json::to_value(&cost).map_err(|e| Failure::failed(e.to_string()))?;
+        told["alternatives"] = serde_json::json!(alternatives);
+        ui.data(&told);
     } else {
-        ui.out(ui::cost::text(&cost));
+        ui.out(ui::cost::text(&cost, fits.as_deref(), &alternatives));
     }
     Ok(DONE)
 }

@@ -70,9 +70,8 @@ pub(super) fn local_words(at: Timestamp, zone: &TimeZone) -> String {
 
 /// What a plan says about the end of the cluster that it starts or changes.
 pub(super) fn words<E>(plan: &Plan<E>, stack: &Stack, until: Option<Timestamp>) -> Option<String> {
-    let starts = |step: &Step<E>| {
-        step.address.kind == "cluster" && matches!(step.action, Action::Create | Action::Replace(_))
-    };
+    let starts =
+        |step: &Step<E>| step.address.kind == "cluster" && matches!(step.action, Action::Create | Action::Replace(_));
     match until {
         Some(at) => Some(local_words(at, &TimeZone::system())),
         None => plan.steps.iter().any(starts).then(|| format!("{} after it is asked for", stack.limits.lifetime)),

@@ -13,6 +13,7 @@ mod local;
 mod logs;
 mod man;
 mod plan;
+mod prices;
 mod render;
 mod results;
 mod run;
@@ -95,6 +96,7 @@ enum Command {
     Logs(logs::Args),
     Results(results::Args),
     Cost(cost::Args),
+    Prices(prices::Args),
     Down(down::Args),
     Destroy(destroy::Args),
     Render(render::Args),
@@ -250,6 +252,7 @@ async fn dispatch(global: &Global, command: &Command) -> Ended {
         Command::Status(args) => status::run(global, args).await,
         Command::Logs(args) => logs::run(global, args).await,
         Command::Results(args) => results::run(global, args).await,
+        Command::Prices(args) => prices::run(global, args).await,
         Command::Cost(args) => cost::run(global, args).await,
         Command::Down(args) => down::run(global, args).await,
         Command::Destroy(args) => destroy::run(global, args).await,

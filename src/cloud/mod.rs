@@ -9,6 +9,7 @@ pub mod logs;
 pub mod mark;
 pub mod objects;
 pub mod permit;
+pub mod price_list;
 pub mod promise;
 pub mod span;
 pub mod steps;

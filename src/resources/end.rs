@@ -114,7 +114,8 @@ pub async fn put(cx: &Cx, wanted: &Wanted<'_>) -> Result<(), CloudError> {
 /// What the cluster was promised at its birth, or since.
 async fn promised(cx: &Cx, cluster: &str) -> Result<Option<Promise>, CloudError> {
     let describe = cx.cloud.emr.describe_cluster().cluster_id(cluster).send();
-    let tags = call("emr DescribeCluster", describe).await?.cluster.and_then(|cluster| cluster.tags).unwrap_or_default();
+    let tags =
+        call("emr DescribeCluster", describe).await?.cluster.and_then(|cluster| cluster.tags).unwrap_or_default();
     Ok(Promise::read(&tags.into_iter().filter_map(|tag| Some((tag.key?, tag.value?))).collect()))
 }
 

@@ -78,6 +78,8 @@ pub struct Stack {
     /// Work for the cluster, by key.
     #[serde(default)]
     pub jobs: BTreeMap<String, Job>,
+    /// Euros for a US dollar, to tell costs in both.
+    pub eur_per_usd: Option<f64>,
     /// When the cluster ends: never written in a file, said when it is started or its end is moved.
     #[serde(skip)]
     pub until: Option<Timestamp>,

@@ -97,7 +97,7 @@ pub fn text<E: AsRef<dyn Resource>>(plan: &Plan<E>, shown: &Shown) -> String {
     }
     if let Some(cost) = shown.cost {
         let apart = if out.ends_with("\n\n") { "" } else { "\n" };
-        let _ = writeln!(out, "{apart}{}", super::cost::line(cost));
+        let _ = writeln!(out, "{apart}{}", super::cost::lines(cost));
     }
     if let Some(end) = shown.end {
         let _ = writeln!(out, "{BOLD}End:{BOLD:#} {end}, by AWS itself");

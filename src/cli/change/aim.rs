@@ -60,7 +60,8 @@ impl Aim {
         let moment = |live: &Live, key: &str| live.resource.facts()[key].as_str().and_then(|at| at.parse().ok());
         let schedule = world.live.iter().find(|live| live.resource.address() == end::address());
         // The schedule moves last: what was interrupted on the way is asked for again, and not added to.
-        let now: Option<Timestamp> = schedule.and_then(|live| moment(live, "at")).or_else(|| moment(cluster, "expires"));
+        let now: Option<Timestamp> =
+            schedule.and_then(|live| moment(live, "at")).or_else(|| moment(cluster, "expires"));
         let Some(now) = now else {
             return Err(Failure::failed("the cluster was given no end yet").hint(session.command("up")));
         };
@@ -70,7 +71,10 @@ impl Aim {
 
     /// What it costs to have it: what ends something starts nothing.
     pub(super) fn cost(self, session: &Session) -> Option<Cost> {
-        (!self.ends()).then(|| price::estimate(&session.stack))
+        let now = session.cx.clock.now();
+        let until = session.stack.until.and_then(|until| std::time::Duration::try_from(until.duration_since(now)).ok());
+        let lasting = until.unwrap_or(session.stack.limits.lifetime.into());
+        (!self.ends()).then(|| price::estimate(&session.stack, &session.prices, lasting))
     }
 
     /// What its plan is held against.

@@ -31,7 +31,8 @@ pub(super) async fn tell(session: &Session, home: &str, request: Request<'_>, wo
 fn entries(session: &Session, request: Request<'_>, world: &World, plan: &Plan<Live>) -> Vec<Entry> {
     let (now, mut found) = (session.cx.clock.now(), Vec::new());
     let cost = request.aim.cost(session);
-    let hourly = crate::price::estimate(&session.stack).hourly.total;
+    let lasting = session.stack.limits.lifetime.into();
+    let hourly = crate::price::estimate(&session.stack, &session.prices, lasting).hourly.total;
     let entry = |deed, cluster: Option<String>, lived| {
         let by = format!("{} by {}", request.aim.word(), session.stack.owner);
         Entry { at: now, deed, cluster, hourly, lived, by }

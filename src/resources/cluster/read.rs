@@ -15,8 +15,8 @@ use serde_json::{Value, json};
 
 use super::{Changeable, Cluster, Configuration, Digests, Fixed, Life, NAME, groups, life};
 use crate::cloud::error::{CloudError, call};
-use crate::cloud::promise::EXPIRES;
 use crate::cloud::mark::{Lost, Mark, marked, own_tags};
+use crate::cloud::promise::EXPIRES;
 use crate::resource::{Address, Cx, Id, Live, Phase, Ref};
 
 /// The tag that ties a cluster to the intent it was asked for with.
