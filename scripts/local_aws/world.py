@@ -23,6 +23,10 @@ POST sets what it names and leaves the rest, GET shows all, DELETE resets. What 
 - `service_endpoint`, true: the start of a cluster of emr-7.5.0 or later leaves the interface endpoint `emr-service-vpce` in its
   VPC, as if the service role were allowed to. It wears a group of the cluster, which cannot be deleted until it is gone.
 
+- `metrics`, as {"late": 180, "page": 100800, "gaps": [{"cluster": null, "from": 0, "until": 1}]}, each as it is unset: CloudWatch
+  has a cluster's points so long after their time; one answer of GetMetricData has so many of them; and those in a gap, of one
+  cluster or of all, were never written. Moments are seconds since the epoch.
+
 - `past_schedules`, "at_once": Scheduler calls the target of a one-off schedule whose moment was past when it was said. Unset, it
   never does. AWS does not document which; a client can rely on neither.
 
@@ -51,6 +55,7 @@ class World:
         self.refill: dict | None = None
         self.service_endpoint = False
         self.past_schedules: str | None = None
+        self.metrics: dict = {}
 
     def set(self, wanted: dict) -> None:
         """Sets all of it, or raises ValueError and sets none."""
@@ -129,6 +134,19 @@ def past_schedules(value) -> str | None:
     return value
 
 
+def metrics(value) -> dict:
+    if not isinstance(value, dict) or set(value) - {"late", "page", "gaps"}:
+        raise ValueError("metrics are an object of late, page and gaps")
+    if "late" in value:
+        seconds(value["late"])
+    if "page" in value and (not isinstance(value["page"], int) or value["page"] < 1):
+        raise ValueError("a page of metrics holds a number of points above 0")
+    for gap in value.get("gaps", []):
+        if not isinstance(gap, dict) or set(gap) - {"cluster", "from", "until"} or not {"from", "until"} <= set(gap):
+            raise ValueError("a gap has a from and an until, and may have a cluster")
+    return value
+
+
 def switch(value) -> bool:
     if not isinstance(value, bool):
         raise ValueError(f"{value!r} is neither true nor false")
@@ -137,5 +155,5 @@ def switch(value) -> bool:
 
 SETTINGS = {
     "listing_lag": listing_lag, "iam_propagation": seconds, "fates": fates, "log_delay": seconds, "refill": refill,
-    "service_endpoint": switch, "past_schedules": past_schedules,
+    "service_endpoint": switch, "past_schedules": past_schedules, "metrics": metrics,
 }

@@ -6,6 +6,7 @@ that walked. Everything here runs under one lock, on one loop. It must never sle
 
 import asyncio
 import logging
+import math
 from collections.abc import Callable
 from functools import partial
 
@@ -234,7 +235,11 @@ class Lifecycle:
     def _idle_end(self, c: Cluster):
         """When the idle policy ends the cluster, if it idles under one."""
         if c.idle_timeout and c.idle_since is not None and not c.protected:
-            yield c.idle_since + c.idle_timeout, self._end_idle
+            end = c.idle_since + c.idle_timeout
+            for one in sorted((one for one in c.activity if one.busy), key=lambda one: one.since):
+                if one.since < end:
+                    end = max(end, math.inf if one.until is None else one.until + c.idle_timeout)
+            yield end, self._end_idle
 
     async def _end_idle(self, c: Cluster, at: float) -> None:
         words = f"Cluster was idle for {c.idle_timeout} seconds, which its auto-termination policy allows at most"
