@@ -34,6 +34,14 @@ WORDS = {
         "tagging": (500, "InternalServiceException", "The request processing failed because of an unknown error."),
         "*": (503, "ServiceUnavailable", "The request has failed due to a temporary failure of the server."),
     },
+    # In a region that the account has not switched on, whose services do not know its credentials.
+    "disabled": {
+        "ec2": (401, "AuthFailure", "AWS was not able to validate the provided access credentials"),
+        "s3": (403, "InvalidAccessKeyId", "The AWS Access Key Id you provided does not exist in our records."),
+        "sns": (403, "InvalidClientTokenId", "The security token included in the request is invalid."),
+        "sts": (403, "InvalidClientTokenId", "The security token included in the request is invalid."),
+        "*": (400, "UnrecognizedClientException", "The security token included in the request is invalid."),
+    },
 }
 
 

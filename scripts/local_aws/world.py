@@ -27,6 +27,9 @@ POST sets what it names and leaves the rest, GET shows all, DELETE resets. What 
   has a cluster's points so long after their time; one answer of GetMetricData has so many of them; and those in a gap, of one
   cluster or of all, were never written. Moments are seconds since the epoch.
 
+- `regions_off`, as ["eu-south-2"]: opt-in regions that the account has not switched on. DescribeRegions says so, and whatever is
+  asked there is refused as by services that do not know the account.
+
 - `past_schedules`, "at_once": Scheduler calls the target of a one-off schedule whose moment was past when it was said. Unset, it
   never does. AWS does not document which; a client can rely on neither.
 
@@ -36,6 +39,12 @@ It must never decide what a call does: those who do ask here what is set, and ho
 import math
 
 FATES = ("service_role", "validation", "capacity", "bootstrap", "ends")
+# Of AWS's list of regions, those that an account has to switch on.
+OPT_IN = (
+    "af-south-1", "ap-east-1", "ap-east-2", "ap-south-2", "ap-southeast-3", "ap-southeast-4", "ap-southeast-5", "ap-southeast-6",
+    "ap-southeast-7", "ca-west-1", "eu-central-2", "eu-south-1", "eu-south-2", "il-central-1", "me-central-1", "me-south-1",
+    "mx-central-1",
+)
 PAST_SCHEDULES = ("never", "at_once")
 LISTING = ("emr", "iam", "ec2")
 
@@ -56,6 +65,7 @@ class World:
         self.service_endpoint = False
         self.past_schedules: str | None = None
         self.metrics: dict = {}
+        self.regions_off: list[str] = []
 
     def set(self, wanted: dict) -> None:
         """Sets all of it, or raises ValueError and sets none."""
@@ -147,6 +157,12 @@ def metrics(value) -> dict:
     return value
 
 
+def regions_off(value) -> list[str]:
+    if not isinstance(value, list) or set(value) - set(OPT_IN):
+        raise ValueError(f"regions_off are a list of {', '.join(OPT_IN)}")
+    return value
+
+
 def switch(value) -> bool:
     if not isinstance(value, bool):
         raise ValueError(f"{value!r} is neither true nor false")
@@ -156,4 +172,5 @@ def switch(value) -> bool:
 SETTINGS = {
     "listing_lag": listing_lag, "iam_propagation": seconds, "fates": fates, "log_delay": seconds, "refill": refill,
     "service_endpoint": switch, "past_schedules": past_schedules, "metrics": metrics,
+    "regions_off": regions_off,
 }

@@ -66,7 +66,8 @@ class Emr:
             async with self.lifecycle.lock:
                 await self.lifecycle.settle_locked()
                 answer = act(Request(self, scope, extract_access_key_id(headers, query), action, data))
-                await self.lifecycle.settle_locked()
+                if action in commands.OPERATIONS:
+                    await self.lifecycle.settle_locked()
         except Refused as refusal:
             members = {"__type": refusal.code, "message": refusal.message}
             if refusal.code == "InvalidRequestException":

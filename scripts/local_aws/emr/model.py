@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 ALIVE = ("STARTING", "BOOTSTRAPPING", "RUNNING", "WAITING", "TERMINATING")
+STARTING = 180  # simulated seconds until a cluster bootstraps; EMR itself takes 4-10 minutes to be ready
 USABLE = ("RUNNING", "WAITING")
 ENDED = ("TERMINATED", "TERMINATED_WITH_ERRORS")
 STEP_ENDED = ("COMPLETED", "CANCELLED", "FAILED", "INTERRUPTED")
@@ -159,6 +160,8 @@ class Cluster:
     reason: Reason = field(default_factory=lambda: Reason(None, "Provisioning Amazon EC2 capacity"))
     past: list[tuple[float, str, Reason]] = field(default_factory=list)  # earlier states, each with its beginning
     fate: dict = field(default_factory=lambda: {"fate": None})  # what the world has in store for it
+    planted: bool = False  # by a test, with all its past: its steps run nothing
+    start_seconds: float = STARTING
     launched: bool = False  # the checks after the start are passed, its instances exist
     bootstrapped: int = 0  # bootstrap actions done
     ready: float | None = None

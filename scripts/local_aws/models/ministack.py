@@ -35,7 +35,7 @@ class Ministack:
 
         import ministack.app as ministack
 
-        from .. import authorisation, cloudwatch, doors, ec2, iam, late, s3
+        from .. import authorisation, cloudwatch, doors, ec2, iam, late, regions, s3
         from ..emr.api import Emr
         from ..scheduler.api import Scheduler
 
@@ -53,9 +53,9 @@ class Ministack:
         iam.register()
         authorisation.install()
         authorisation.see_clusters(self._emr)
-        self.app = ministack.app
+        self.app = regions.Switch(ministack.app, world)
         self.settle = self._emr.settle
-        self.doors = doors.Doors(self._emr, scheduler.firing)
+        self.doors = doors.Doors(self._emr, scheduler.firing, account)
 
     async def start(self) -> None:
         # What ministack's own start does that matters here; the rest looks for Docker, scripts and saved state.
