@@ -1,6 +1,7 @@
 """Control paths that only this model has, because they show or set what its services hold:
 
 - GET `schedules`: Scheduler's, of all accounts, and what became of those that fired.
+- GET `published`: what was published to SNS, in all accounts; DELETE forgets it.
 - POST `activity`, {"cluster": "j-1", "from": 0, "until": null, "apps_running": 1, "apps_pending": 0, "containers": 3,
   "yarn_memory": 40, "hdfs": 2, "is_idle": false}: what YARN and HDFS do beside the steps, from a moment (now, if left out) until
   another (without end), as CloudWatch and EMR's idle policy see it. All but the cluster may be left out.
@@ -21,11 +22,18 @@ ACTIVITY = {"apps_running": int, "apps_pending": int, "containers": int, "yarn_m
 
 
 class Doors:
-    def __init__(self, emr, firing, account: str):
-        self._emr, self._firing, self._account = emr, firing, account
+    def __init__(self, emr, firing, published, account: str):
+        self._emr, self._firing, self._published, self._account = emr, firing, published, account
 
     async def get_schedules(self, _query, _body) -> dict:
         return self._firing.show()
+
+    async def get_published(self, _query, _body) -> dict:
+        return {"published": self._published.show()}
+
+    async def delete_published(self, _query, _body) -> dict:
+        self._published.clear()
+        return {"ok": True}
 
     async def post_activity(self, _query, body) -> dict:
         lifecycle = self._emr.lifecycle

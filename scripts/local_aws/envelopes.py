@@ -23,6 +23,8 @@ WORDS = {
         "s3": (503, "SlowDown", "Please reduce your request rate."),
         "scheduler": (429, "ThrottlingException", "Rate exceeded"),
         "tagging": (400, "ThrottledException", "Rate exceeded"),
+        "monitoring": (400, "Throttling", "Rate exceeded"),
+        "sns": (429, "Throttled", "Rate exceeded"),
         "*": (400, "ThrottlingException", "Rate exceeded"),
     },
     "unavailable": {
@@ -32,6 +34,9 @@ WORDS = {
         "s3": (500, "InternalError", "We encountered an internal error. Please try again."),
         "scheduler": (500, "InternalServerException", "Unexpected error encountered while processing the request."),
         "tagging": (500, "InternalServiceException", "The request processing failed because of an unknown error."),
+        "monitoring": (500, "InternalServiceError", "An internal service error occurred."),
+        "sns": (500, "InternalError", "An internal service error occurred."),
+        "pricing": (500, "InternalErrorException", "An error on the server occurred."),
         "*": (503, "ServiceUnavailable", "The request has failed due to a temporary failure of the server."),
     },
     # In a region that the account has not switched on, whose services do not know its credentials.

@@ -30,6 +30,8 @@ POST sets what it names and leaves the rest, GET shows all, DELETE resets. What 
 - `regions_off`, as ["eu-south-2"]: opt-in regions that the account has not switched on. DescribeRegions says so, and whatever is
   asked there is refused as by services that do not know the account.
 
+- `price_page`, as 2: products in one answer of the Price List, at most; unset, 100.
+
 - `past_schedules`, "at_once": Scheduler calls the target of a one-off schedule whose moment was past when it was said. Unset, it
   never does. AWS does not document which; a client can rely on neither.
 
@@ -66,6 +68,7 @@ class World:
         self.past_schedules: str | None = None
         self.metrics: dict = {}
         self.regions_off: list[str] = []
+        self.price_page: int | None = None
 
     def set(self, wanted: dict) -> None:
         """Sets all of it, or raises ValueError and sets none."""
@@ -149,8 +152,7 @@ def metrics(value) -> dict:
         raise ValueError("metrics are an object of late, page and gaps")
     if "late" in value:
         seconds(value["late"])
-    if "page" in value and (not isinstance(value["page"], int) or value["page"] < 1):
-        raise ValueError("a page of metrics holds a number of points above 0")
+    page(value.get("page"))
     for gap in value.get("gaps", []):
         if not isinstance(gap, dict) or set(gap) - {"cluster", "from", "until"} or not {"from", "until"} <= set(gap):
             raise ValueError("a gap has a from and an until, and may have a cluster")
@@ -163,6 +165,12 @@ def regions_off(value) -> list[str]:
     return value
 
 
+def page(value) -> int | None:
+    if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
+        raise ValueError("a page holds a number above 0")
+    return value
+
+
 def switch(value) -> bool:
     if not isinstance(value, bool):
         raise ValueError(f"{value!r} is neither true nor false")
@@ -172,5 +180,5 @@ def switch(value) -> bool:
 SETTINGS = {
     "listing_lag": listing_lag, "iam_propagation": seconds, "fates": fates, "log_delay": seconds, "refill": refill,
     "service_endpoint": switch, "past_schedules": past_schedules, "metrics": metrics,
-    "regions_off": regions_off,
+    "regions_off": regions_off, "price_page": page,
 }

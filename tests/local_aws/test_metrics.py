@@ -221,10 +221,10 @@ def test_permission_call_log_and_faults(metrics, emr, server, refused):
     assert code.startswith("AccessDenied") and "cloudwatch:GetMetricData" in message
     server.local("POST", "faults", {"rules": [{"service": "monitoring", "operation": "GetMetricData", "code": "throttled"}]})
     try:
-        assert refused(metrics.ask, query) == ("ThrottlingException", "Rate exceeded")
+        assert refused(metrics.ask, query) == ("Throttling", "Rate exceeded")
     finally:
         server.local("DELETE", "faults")
     calls = [c for c in server.local("GET", "calls")["calls"] if c["service"] == "monitoring"][-3:]
     assert [(c["operation"], c["mutating"]) for c in calls] == [("GetMetricData", False)] * 3
     assert calls[1]["error"].startswith("AccessDenied")
-    assert calls[2]["error"] == "ThrottlingException"
+    assert calls[2]["error"] == "Throttling"
