@@ -38,6 +38,7 @@ def install() -> None:
 
     iam_actions.extract_resource_arn, iam_evaluator.enforce = extract_resource_arn, enforce
     tagging._RESOURCE_TAG_COLLECTORS["ec2"] = tagged_in_ec2
+    iam_actions.SERVICE_TO_IAM_NAMESPACE["pricing"] = "pricing"
     # botocore's name of EMR's model, in which the evaluator looks up who bears tags: RunJobFlow's are conditions' too.
     iam_actions._BOTOCORE_SERVICE_MAP["elasticmapreduce"] = ["emr"]
 

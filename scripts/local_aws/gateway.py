@@ -40,6 +40,7 @@ class Gateway:
             receive = replay(body, receive)
             form = body if formed and "x-amz-target" not in headers else None
         call = operations.identify(scope["method"], scope["path"], query, headers, form)
+        scope["local_aws.call"] = call
         request = fingerprint(call, scope["method"], scope["path"], query, body)
         reply = Reply(send)
         rule = None if self.faults.frozen else self.faults.match(call, scope["path"])

@@ -6,6 +6,7 @@ that walked. Everything here runs under one lock, on one loop. It must never sle
 
 import asyncio
 import logging
+import math
 from collections.abc import Callable
 from functools import partial
 
@@ -14,9 +15,8 @@ from .logs import Logs
 from .model import USABLE, Cluster, Group, Reason, Scope, Step
 from .steps import Outcome, Runner
 
-# Simulated seconds. EMR itself takes 4-10 minutes to be ready and 1-5 to end.
+# Simulated seconds. EMR itself takes 1-5 minutes to end.
 CHECKING = 30
-STARTING = 180
 BOOTSTRAP_ACTION = 60
 RESIZING = 60
 TERMINATING = 60
@@ -62,7 +62,7 @@ class Lifecycle:
 
     def _underway(self) -> bool:
         """Whether any cluster moves by time alone."""
-        return any(c.state in UNDERWAY for of in self.clusters.values() for c in of.values())
+        return any(c.state in UNDERWAY and not c.planted for of in self.clusters.values() for c in of.values())
 
     async def settle_locked(self) -> None:
         from ministack.core.responses import request_scope
@@ -98,7 +98,7 @@ class Lifecycle:
 
     def _course(self, c: Cluster):
         if c.state == "STARTING":
-            yield (c.created + STARTING, self._begin_bootstrap) if c.launched else (c.created + CHECKING, self._check)
+            yield (c.created + c.start_seconds, self._begin_bootstrap) if c.launched else (c.created + CHECKING, self._check)
         elif c.state == "BOOTSTRAPPING":
             yield c.entered + BOOTSTRAP_ACTION * (c.bootstrapped + 1), self._bootstrap
         elif c.state == "TERMINATING" and not c.running():
@@ -166,7 +166,7 @@ class Lifecycle:
             self.terminate(c, at, Reason("ALL_STEPS_COMPLETED", "Steps completed"))
 
     def _start_steps(self, c: Cluster) -> None:
-        free = c.step_concurrency - len(c.running())
+        free = 0 if c.planted else c.step_concurrency - len(c.running())
         for step in c.pending()[:max(free, 0)]:
             step.state, step.started = "RUNNING", self.clock.now()
             self.rest(c, step.started, "")
@@ -208,6 +208,15 @@ class Lifecycle:
                 self.rest(c, step.ended, "Cluster ready after last step cancelled.")
         else:
             step.state = "CANCEL_PENDING"
+            self._kill(c, step, self.clock.now())
+            if c.planted:
+                self._after(c, step, step.ended)
+
+    def _kill(self, c: Cluster, step: Step, now: float) -> None:
+        """Ends what a step runs, whose end is told later; one that runs nothing has ended."""
+        if c.planted:
+            step.state, step.ended, step.reason = "CANCELLED", now, Reason(None, "Job terminated")
+        else:
             self.runner.kill(step)
 
     def _resizes(self, c: Cluster):
@@ -234,7 +243,11 @@ class Lifecycle:
     def _idle_end(self, c: Cluster):
         """When the idle policy ends the cluster, if it idles under one."""
         if c.idle_timeout and c.idle_since is not None and not c.protected:
-            yield c.idle_since + c.idle_timeout, self._end_idle
+            end = c.idle_since + c.idle_timeout
+            for one in sorted((one for one in c.activity if one.busy), key=lambda one: one.since):
+                if one.since < end:
+                    end = max(end, math.inf if one.until is None else one.until + c.idle_timeout)
+            yield end, self._end_idle
 
     async def _end_idle(self, c: Cluster, at: float) -> None:
         words = f"Cluster was idle for {c.idle_timeout} seconds, which its auto-termination policy allows at most"
@@ -248,7 +261,7 @@ class Lifecycle:
         self.cancel_pending(c, at)
         self.logs.ending(c, at)
         for step in c.running():
-            self.runner.kill(step)
+            self._kill(c, step, at)
         for group in c.groups:
             group.state, group.changed_at = "SHUTTING_DOWN", None
 
