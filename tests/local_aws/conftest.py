@@ -116,6 +116,21 @@ def server(tmp_path_factory):
     started.stop()
 
 
+@pytest.fixture
+def world(server):
+    """Sets the world as its members say; it is as before afterwards."""
+    yield lambda **settings: server.local("POST", "world", settings)
+    server.local("DELETE", "world")
+
+
+@pytest.fixture
+def slowly(server):
+    """Simulated time is real time, but for what is advanced: a busy machine moves no moment."""
+    server.local("POST", "clock", {"rate": 1})
+    yield
+    server.local("POST", "clock", {"rate": 60})
+
+
 NUMBERS = itertools.count(111_111_111_111)
 
 

@@ -5,19 +5,7 @@ import time
 import pytest
 from conftest import REGION, policy
 
-
-@pytest.fixture
-def world(server):
-    yield lambda **settings: server.local("POST", "world", settings)
-    server.local("DELETE", "world")
-
-
-@pytest.fixture(autouse=True)
-def slowly(server):
-    """Simulated time is real time, but for what is advanced: a busy machine moves no moment."""
-    server.local("POST", "clock", {"rate": 1})
-    yield
-    server.local("POST", "clock", {"rate": 60})
+pytestmark = pytest.mark.usefixtures("slowly")
 
 
 @pytest.fixture

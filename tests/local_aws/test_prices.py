@@ -9,12 +9,6 @@ EC2 = {
 }
 
 
-@pytest.fixture
-def world(server):
-    yield lambda **settings: server.local("POST", "world", settings)
-    server.local("DELETE", "world")
-
-
 def ask(account, service: str, wanted: dict, keys: dict | None = None, region: str = "eu-central-1", **more) -> dict:
     filters = [{"Type": "TERM_MATCH", "Field": field, "Value": value} for field, value in wanted.items()]
     return account.client("pricing", region=region, keys=keys).get_products(ServiceCode=service, Filters=filters, **more)

@@ -11,20 +11,6 @@ EMR_CALL = "arn:aws:scheduler:::aws-sdk:emr:terminateJobFlows"
 OFF = {"Mode": "OFF"}
 
 
-@pytest.fixture
-def world(server):
-    yield lambda **settings: server.local("POST", "world", settings)
-    server.local("DELETE", "world")
-
-
-@pytest.fixture
-def slowly(server):
-    """Simulated time is real time, but for what is advanced: a busy machine moves no moment."""
-    server.local("POST", "clock", {"rate": 1})
-    yield
-    server.local("POST", "clock", {"rate": 60})
-
-
 class Schedules:
     """Scheduler in an account that has a role for it, which may end clusters tagged owner=me."""
 

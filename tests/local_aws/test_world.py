@@ -6,21 +6,6 @@ import pytest
 from conftest import Account, policy, trust, until, with_emr
 
 
-@pytest.fixture
-def world(server):
-    """Sets the world as its members say; it is as before afterwards."""
-    yield lambda **settings: server.local("POST", "world", settings)
-    server.local("DELETE", "world")
-
-
-@pytest.fixture
-def slowly(server):
-    """Simulated time is real time, but for what is advanced: a busy machine moves no moment."""
-    server.local("POST", "clock", {"rate": 1})
-    yield
-    server.local("POST", "clock", {"rate": 60})
-
-
 def listed(emr, *states: str) -> dict[str, str]:
     found = emr.client.list_clusters(ClusterStates=list(states))["Clusters"]
     return {c["Id"]: c["Status"]["State"] for c in found}

@@ -127,11 +127,17 @@ def list_schedules(call: Call) -> dict:
         if wanted.get("ScheduleGroup") in (None, one["GroupName"]) and wanted.get("State") in (None, one["State"])
         and one["Name"].startswith(wanted.get("NamePrefix") or "")
     ]
-    size, start = int(wanted.get("MaxResults") or PAGE), after(wanted.get("NextToken"))
+    size, start = page_size(wanted.get("MaxResults")), after(wanted.get("NextToken"))
     answer: dict = {"Schedules": found[start:start + size]}
     if start + size < len(found):
         answer["NextToken"] = base64.b64encode(str(start + size).encode()).decode()
     return answer
+
+
+def page_size(asked: str | None) -> int:
+    if asked is not None and not (asked.isdecimal() and 1 <= int(asked) <= PAGE):
+        raise invalid(f"1 validation error detected: Value '{asked}' at 'maxResults' must be from 1 to {PAGE}.")
+    return int(asked or PAGE)
 
 
 def after(token: str | None) -> int:
