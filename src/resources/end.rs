@@ -14,7 +14,8 @@ use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
-use super::{patiently, role_arn};
+use super::acting::role_arn;
+use super::patiently;
 use crate::cloud::Cloud;
 use crate::cloud::error::{Class, CloudError, Outcome, call};
 use crate::cloud::mark::Mark;

@@ -1,6 +1,7 @@
 //! The kinds. A new one is a file here and two lines below; nothing above this room names a kind's type but
 //! the blueprint. Kinds never import one another.
 
+mod acting;
 pub mod bucket;
 pub mod cluster;
 pub mod end;
@@ -16,8 +17,8 @@ use std::time::Duration;
 
 use futures::future::join_all;
 
-use crate::cloud::error::{Class, CloudError, call};
-use crate::resource::{Address, Cx, Kind, Known, Live, OnDown, Ref};
+use crate::cloud::error::{Class, CloudError};
+use crate::resource::{Address, Cx, Kind, Known, Live, OnDown};
 
 /// Every kind there is, in the order a person expects to read them.
 pub const KINDS: &[Kind] = &[
@@ -71,17 +72,6 @@ pub fn resolve(live: Vec<Live>) -> Vec<Live> {
 /// The path that IAM's listings are narrowed by: a stack is found without reading the account.
 pub fn role_path(stack: &str) -> String {
     format!("/fruitsinfra/{stack}/")
-}
-
-/// A role's ARN, where its bare name will not do: one of ours has a path, which only its ARN tells.
-pub(crate) async fn role_arn(cx: &Cx, role: &Ref) -> Result<String, CloudError> {
-    let name = cx.id_of(role)?;
-    let Ref::Ours(_) = role else {
-        let role = call("iam GetRole", cx.cloud.iam.get_role().role_name(&name).send()).await?.role;
-        return role.map(|role| role.arn).ok_or_else(|| CloudError::failed(format!("IAM tells no ARN of role {name}")));
-    };
-    let path = format!("role{}{name}", role_path(&cx.stack));
-    Ok(cx.cloud.region.arn("iam", false, cx.cloud.account().await?, &path))
 }
 
 /// What `down` does with resources of this kind.

@@ -54,22 +54,23 @@ pub fn lines(cost: &Cost) -> String {
     let mut told = vec![
         format!("{BOLD}Cost:{BOLD:#} {} an hour {DIM}({parts}){DIM:#}", amounts.hour()),
         format!(
-            "      {} until its end, {} if forgotten for a night, {} for a weekend {DIM}(estimates, prices of {}){DIM:#}",
+            "{BOLD}Life:{BOLD:#} {} until its end, {} if forgotten for a night, {} for a weekend {DIM}(estimates, prices of {}){DIM:#}",
             amounts.of(|lives| lives.until_end),
             amounts.of(|lives| lives.forgotten_night),
             amounts.of(|lives| lives.forgotten_weekend),
             cost.prices_as_of
         ),
     ];
-    told.extend(uploads(cost).map(|uploads| format!("      {uploads}")));
+    told.extend(uploads(cost));
     told.extend(gaps(cost));
     told.join("\n")
 }
 
 fn uploads(cost: &Cost) -> Option<String> {
-    let uploads = cost.uploads?;
-    let usd = uploads.usd.map_or_else(|| "unknown".into(), |usd| format!("{usd:.4} USD"));
-    Some(format!("{usd} for the {} requests of the uploads, once", grouped(uploads.puts)))
+    // What rounds to nothing is not worth a line.
+    let uploads = cost.uploads.filter(|uploads| uploads.usd.is_none_or(|usd| usd >= 0.005))?;
+    let usd = usd(uploads.usd, None, None);
+    Some(format!("{BOLD}Uploads:{BOLD:#} {usd} for {} requests, once", grouped(uploads.puts)))
 }
 
 /// All of it, and what else it could be.

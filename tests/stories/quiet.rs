@@ -17,7 +17,7 @@ fn a_plan_with_nothing_to_do_asks_little_and_nothing_twice() {
     fruits-demo in eu-west-3 (Paris), account 000000000000
 
     Cost: [amount] USD an hour (EC2 0.672, EMR's fee 0.144, EBS 0.030, public IPv4 0.015)
-          [amount] USD until its end, [amount] USD if forgotten for a night, [amount] USD for a weekend (estimates, prices of 2025-03)
+    Life: [amount] USD until its end, [amount] USD if forgotten for a night, [amount] USD for a weekend (estimates, prices of 2025-03)
     Nothing to do: 14 resources as declared.
     ");
 

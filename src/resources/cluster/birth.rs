@@ -18,8 +18,9 @@ use super::{Cluster, emr_tags, groups, read};
 use crate::cloud::error::{Class, CloudError, call};
 use crate::cloud::promise::Promise;
 use crate::resource::{Address, Cx, Id, Ref, Resource};
+use crate::resources::acting::role_arn;
 use crate::resources::once::{Once, home_name, once};
-use crate::resources::{end, role_arn, wait};
+use crate::resources::{end, wait};
 
 /// Times a cluster is asked for again after an answer that leaves no cluster behind.
 const TRIES: usize = 3;
