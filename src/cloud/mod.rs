@@ -2,14 +2,18 @@
 //! `aws_sdk_*` crate; a client for another region cannot be built.
 
 pub mod clock;
+pub mod clusters;
 pub mod error;
 pub mod existing;
 pub mod http;
 pub mod logs;
 pub mod mark;
+pub mod notify;
 pub mod objects;
 pub mod permit;
 pub mod promise;
+pub mod regions;
+pub mod remains;
 pub mod steps;
 pub mod surroundings;
 

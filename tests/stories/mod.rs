@@ -13,4 +13,5 @@ mod once;
 mod policy;
 mod quiet;
 mod residency;
+mod unattended;
 mod writers;

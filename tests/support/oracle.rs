@@ -175,6 +175,11 @@ impl Oracle<'_> {
         id
     }
 
+    pub(crate) fn tag(&self, cluster: &str, key: &str, value: &str) {
+        let tag = aws_sdk_emr::types::Tag::builder().key(key).value(value).build();
+        self.aws.wait(self.emr.add_tags().resource_id(cluster).tags(tag).send()).expect("tagged");
+    }
+
     /// Everything in the account and region, ended clusters aside: what it is -> all that is known of it.
     pub(crate) fn inventory(&self) -> BTreeMap<String, String> {
         let mut all = BTreeMap::new();
