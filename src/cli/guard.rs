@@ -372,7 +372,11 @@ impl Guard<'_> {
             });
         }
         let work = async |((region, _), stack): ((EuRegion, String), EndedStack)| {
-            let cloud = Cloud::connect(region, &self.endpoint).await;
+            let mut cloud = Cloud::connect(region, &self.endpoint).await;
+            if let Some(account) = stack.home.rsplit('-').next() {
+                // Homes end in it.
+                cloud = cloud.of_account(account);
+            }
             let of = cloud.contacts.clone();
             let (clock, deadline) = (self.sweep.clock, self.sweep.deadline);
             let done = guard_finish::finish(cloud, &stack, clock, deadline, self.cancel.clone()).await;

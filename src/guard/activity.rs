@@ -1,7 +1,6 @@
 //! Whether a cluster's work advances, read out of its steps and metrics. Pure. What is not known is never taken for
 //! idleness: a gap in the metrics is not counted, and a long one begins the count anew.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -203,22 +202,16 @@ impl Says {
 fn measured(facts: &Facts, now: Timestamp) -> Activity {
     // What was measured before it could be used tells nothing.
     let begun = facts.ready.unwrap_or(facts.created);
-    let known: BTreeMap<Timestamp, Says> = facts
-        .samples
-        .range(begun..)
-        .map(|(at, sample)| (*at, Says::of(sample)))
-        .filter(|(_, says)| *says != Says::Nothing)
-        .collect();
-    let Some((last, says)) = known.last_key_value().map(|(at, says)| (*at, *says)) else {
-        return Activity::Unknown { since: None };
-    };
+    let told = facts.samples.range(begun..).rev().map(|(at, sample)| (*at, Says::of(sample)));
+    let mut known = told.filter(|(_, says)| *says != Says::Nothing);
+    let Some((last, says)) = known.next() else { return Activity::Unknown { since: None } };
     if since(last, now) > FRESH {
         return Activity::Unknown { since: Some(last) };
     }
     let moved = facts.steps.iter().flatten().filter_map(|step| step.ended.or(step.started)).max();
     let (mut from, mut long, mut changed) = (last, Duration::ZERO, false);
-    for (at, before) in known.range(..last).rev() {
-        let gap = since(*at, from);
+    for (at, before) in known {
+        let gap = since(at, from);
         if gap > BRIDGE || moved.is_some_and(|moved| moved >= from) {
             break;
         }
@@ -228,7 +221,7 @@ fn measured(facts: &Facts, now: Timestamp) -> Activity {
         }
         let counted = moved.map_or(gap, |moved| gap.min(since(moved, from)));
         long += counted.min(PERIOD);
-        from = moved.map_or(*at, |moved| moved.max(*at));
+        from = moved.map_or(at, |moved| moved.max(at));
     }
     match says {
         Says::Busy { running, pending, containers, .. } => {
