@@ -7,7 +7,7 @@ client sends. It must never allow what ministack denies.
 import json
 import re
 from collections.abc import Iterable, Iterator
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, unquote
 
 EC2 = "ec2.amazonaws.com"
 EMR = "elasticmapreduce.amazonaws.com"
@@ -25,15 +25,20 @@ def install() -> None:
 
     def extract_resource_arn(service, method, path, headers, body, query_params, region, account_id):
         own = RESOURCES.get(service)
-        found = own(Params(query_params, body), f"{region}:{account_id}") if own else None
+        found = own(Params(query_params, body, path), f"{region}:{account_id}") if own else None
         return found or plain_arn(service, method, path, headers, body, query_params, region, account_id)
 
     def enforce(access_key_id, iam_action, service, region, resource_arn="*", service_context=None):
         region = GLOBAL if iam_action.startswith("iam:") else region
+        if iam_action.startswith("elasticmapreduce:"):
+            tags = tagging.resource_tags(resource_arn) or {}
+            own = {f"elasticmapreduce:ResourceTag/{key}": value for key, value in tags.items()}
+            service_context = {**own, **(service_context or {})}
         return plain_enforce(access_key_id, iam_action, service, region, resource_arn, service_context)
 
     iam_actions.extract_resource_arn, iam_evaluator.enforce = extract_resource_arn, enforce
     tagging._RESOURCE_TAG_COLLECTORS["ec2"] = tagged_in_ec2
+    iam_actions.SERVICE_TO_IAM_NAMESPACE["pricing"] = "pricing"
     # botocore's name of EMR's model, in which the evaluator looks up who bears tags: RunJobFlow's are conditions' too.
     iam_actions._BOTOCORE_SERVICE_MAP["elasticmapreduce"] = ["emr"]
 
@@ -41,8 +46,8 @@ def install() -> None:
 class Params:
     """A request's parameters, of a query or of a JSON body, by name."""
 
-    def __init__(self, query: dict, body: bytes):
-        self._query, self._body = query, body
+    def __init__(self, query: dict, body: bytes, path: str = ""):
+        self._query, self._body, self.path = query, body, path
 
     def __getitem__(self, name: str) -> str:
         value = self._query.get(name) or ""
@@ -112,7 +117,18 @@ def clusters_named(data: dict) -> list[str]:
     return [one] if one else list(data.get("JobFlowIds") or [])
 
 
-RESOURCES = {"iam": iam_resource, "ec2": ec2_resource, "elasticmapreduce": emr_resource}
+def scheduler_resource(params: Params, scope: str) -> str | None:
+    """A schedule in its group, which creation and update name in the body. ListSchedules takes no resource."""
+    found = re.fullmatch(r"/schedules/([^/]+)/?", params.path)
+    if found is None:
+        return None
+    group = params["groupName"] or params.json().get("GroupName") or "default"
+    return f"arn:aws:scheduler:{scope}:schedule/{group}/{unquote(found[1])}"
+
+
+RESOURCES = {
+    "ec2": ec2_resource, "elasticmapreduce": emr_resource, "iam": iam_resource, "scheduler": scheduler_resource,
+}
 
 
 # --- tags, for conditions on aws:ResourceTag

@@ -1,5 +1,5 @@
 """The server's own paths under /_local/: health, calls (the log), clock, faults (rules: `faults`), world (settings: `world`),
-shutdown. They are never logged as calls to AWS.
+shutdown; and those of the model (`doors`). They are never logged as calls to AWS.
 """
 
 import json
@@ -9,13 +9,14 @@ PREFIX = "/_local/"
 
 
 class Control:
-    def __init__(self, clock, calls, faults, world, settle, stop):
-        """`world` is None where the model has no such settings."""
+    def __init__(self, clock, calls, faults, world, settle, stop, doors=None):
+        """`world` and `doors` are None where the model has none."""
         self.clock, self.calls, self.faults, self.world = clock, calls, faults, world
-        self._settle, self._stop = settle, stop
+        self._settle, self._stop, self._doors = settle, stop, doors
 
     async def answer(self, method: str, path: str, query: str, body: bytes) -> tuple[int, dict]:
-        door = getattr(self, f"{method.lower()}_{path.removeprefix(PREFIX)}", None)
+        name = f"{method.lower()}_{path.removeprefix(PREFIX)}"
+        door = getattr(self, name, None) or getattr(self._doors, name, None)
         if door is None:
             return 404, {"error": f"there is no {method} {path}"}
         try:

@@ -6,6 +6,7 @@ import uuid
 from xml.sax.saxutils import escape
 
 CODE_XML = re.compile(rb"<Code>([^<]+)</Code>")
+CODE_CBOR = re.compile(rb"\x66__type(?:([\x60-\x77])|\x78(.))", re.DOTALL)  # then as many bytes
 CODE_JSON = re.compile(rb'"(?:__type|code)"\s*:\s*"([^"]+)"', re.IGNORECASE)
 
 # What each service answers when it is asked too often, and when it fails itself: status, code, message. Sources: EMR, AWS's
@@ -22,6 +23,8 @@ WORDS = {
         "s3": (503, "SlowDown", "Please reduce your request rate."),
         "scheduler": (429, "ThrottlingException", "Rate exceeded"),
         "tagging": (400, "ThrottledException", "Rate exceeded"),
+        "monitoring": (400, "Throttling", "Rate exceeded"),
+        "sns": (429, "Throttled", "Rate exceeded"),
         "*": (400, "ThrottlingException", "Rate exceeded"),
     },
     "unavailable": {
@@ -31,7 +34,18 @@ WORDS = {
         "s3": (500, "InternalError", "We encountered an internal error. Please try again."),
         "scheduler": (500, "InternalServerException", "Unexpected error encountered while processing the request."),
         "tagging": (500, "InternalServiceException", "The request processing failed because of an unknown error."),
+        "monitoring": (500, "InternalServiceError", "An internal service error occurred."),
+        "sns": (500, "InternalError", "An internal service error occurred."),
+        "pricing": (500, "InternalErrorException", "An error on the server occurred."),
         "*": (503, "ServiceUnavailable", "The request has failed due to a temporary failure of the server."),
+    },
+    # In a region that the account has not switched on, whose services do not know its credentials.
+    "disabled": {
+        "ec2": (401, "AuthFailure", "AWS was not able to validate the provided access credentials"),
+        "s3": (403, "InvalidAccessKeyId", "The AWS Access Key Id you provided does not exist in our records."),
+        "sns": (403, "InvalidClientTokenId", "The security token included in the request is invalid."),
+        "sts": (403, "InvalidClientTokenId", "The security token included in the request is invalid."),
+        "*": (400, "UnrecognizedClientException", "The security token included in the request is invalid."),
     },
 }
 
@@ -46,7 +60,11 @@ def error(protocol: str, status: int, code: str, message: str) -> tuple[int, lis
     """Status, headers and body of an error of `protocol` (as in operations.Call)."""
     request = str(uuid.uuid4())
     headers = [(b"x-amzn-requestid", request.encode())]
-    if protocol in ("json", "rest"):
+    if protocol == "cbor":
+        kind = b"application/cbor"
+        headers += [(b"smithy-protocol", b"rpc-v2-cbor")]
+        body = b"\xa2" + b"".join(cbor_text(part) for part in ("__type", code, "message", message))
+    elif protocol in ("json", "rest"):
         kind = b"application/x-amz-json-1.1" if protocol == "json" else b"application/json"
         headers += [(b"x-amzn-errortype", code.encode())]
         body = json.dumps({"__type": code, "message": message}).encode()
@@ -68,6 +86,12 @@ def xml(protocol: str, fault: str, code: str, message: str, request: str) -> str
     return f"{head}<ErrorResponse>{inner}<RequestId>{request}</RequestId></ErrorResponse>"
 
 
+def cbor_text(text: str) -> bytes:
+    data = text.encode()
+    size = len(data)
+    return (bytes([0x60 + size]) if size < 24 else bytes([0x78, size]) if size < 256 else b"\x79" + size.to_bytes(2)) + data
+
+
 def for_ministack(reply: tuple[int, list[tuple[bytes, bytes]], bytes]) -> tuple[int, dict[str, str], bytes]:
     """The same error in the shape that ministack's handlers return."""
     status, headers, body = reply
@@ -76,5 +100,10 @@ def for_ministack(reply: tuple[int, list[tuple[bytes, bytes]], bytes]) -> tuple[
 
 def code_of(status: int, body: bytes) -> str:
     """The error code in an answer; the bare status where there is none, as for HEAD."""
-    found = CODE_XML.search(body) or CODE_JSON.search(body)
-    return found[1].decode("utf-8", "replace").rpartition("#")[2] if found else str(status)
+    if packed := CODE_CBOR.search(body):
+        size = packed[1][0] - 0x60 if packed[1] else packed[2][0]
+        found = body[packed.end():packed.end() + size]
+    else:
+        words = CODE_XML.search(body) or CODE_JSON.search(body)
+        found = words[1] if words else str(status).encode()
+    return found.decode("utf-8", "replace").rpartition("#")[2]

@@ -33,12 +33,14 @@ class Gateway:
         started = time.perf_counter()
         headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
         form, body = None, b""
-        if headers.get("content-type", "").startswith(FORM) or "x-amz-target" in headers:
+        query = scope["query_string"].decode("latin-1")
+        formed = headers.get("content-type", "").startswith(FORM)
+        if formed or "x-amz-target" in headers or operations.signed_for(headers, query) not in (None, "s3"):
             body = await read(receive)
             receive = replay(body, receive)
-            form = None if "x-amz-target" in headers else body
-        query = scope["query_string"].decode("latin-1")
+            form = body if formed and "x-amz-target" not in headers else None
         call = operations.identify(scope["method"], scope["path"], query, headers, form)
+        scope["local_aws.call"] = call
         request = fingerprint(call, scope["method"], scope["path"], query, body)
         reply = Reply(send)
         rule = None if self.faults.frozen else self.faults.match(call, scope["path"])

@@ -37,7 +37,7 @@ class Call:
     operation: str
     region: str | None
     caller: str | None
-    protocol: str  # how the service words an error: json, query, ec2, s3 or rest
+    protocol: str  # how the service words an error: json, query, ec2, s3, rest or cbor
     environment: str | None = None  # what the caller's AWS_EXECUTION_ENV says: tells processes with one key apart
 
     @property
@@ -63,10 +63,14 @@ def named(method: str, path: str, query: str, headers: dict[str, str], form: byt
         return Call("s3", s3_operation(method, path, query, headers), region, caller, "s3")
     smithy = re.fullmatch(r"/service/[^/]+/operation/(\w+)", path)
     if smithy:
-        return Call(service, smithy[1], region, caller, "rest")
+        return Call(service, smithy[1], region, caller, "cbor")
     if "Action=" in query:
         return Call(service, dict(parse_qsl(query))["Action"], region, caller, "query")
     return Call(service, rest_operation(service, method, path), region, caller, "rest")
+
+
+def signed_for(headers: dict[str, str], query: str) -> str | None:
+    return credential(headers.get("authorization", ""), query)[2]
 
 
 def credential(authorization: str, query: str) -> tuple[str | None, str | None, str | None]:

@@ -86,7 +86,8 @@ async def serve(options, listener: socket.socket) -> None:
         faults.clear()
         server.should_exit = True
 
-    gateway = Gateway(model.app, Control(clock, Calls(), faults, None if options.model == "moto" else world, model.settle, stop))
+    settings = None if options.model == "moto" else world
+    gateway = Gateway(model.app, Control(clock, Calls(), faults, settings, model.settle, stop, getattr(model, "doors", None)))
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop)
     await model.start()

@@ -23,12 +23,31 @@ POST sets what it names and leaves the rest, GET shows all, DELETE resets. What 
 - `service_endpoint`, true: the start of a cluster of emr-7.5.0 or later leaves the interface endpoint `emr-service-vpce` in its
   VPC, as if the service role were allowed to. It wears a group of the cluster, which cannot be deleted until it is gone.
 
+- `metrics`, as {"late": 180, "page": 100800, "gaps": [{"cluster": null, "from": 0, "until": 1}]}, each as it is unset: CloudWatch
+  has a cluster's points so long after their time; one answer of GetMetricData has so many of them; and those in a gap, of one
+  cluster or of all, were never written. Moments are seconds since the epoch.
+
+- `regions_off`, as ["eu-south-2"]: opt-in regions that the account has not switched on. DescribeRegions says so, and whatever is
+  asked there is refused as by services that do not know the account.
+
+- `price_page`, as 2: products in one answer of the Price List, at most; unset, 100.
+
+- `past_schedules`, "at_once": Scheduler calls the target of a one-off schedule whose moment was past when it was said. Unset, it
+  never does. AWS does not document which; a client can rely on neither.
+
 It must never decide what a call does: those who do ask here what is set, and how old a thing is.
 """
 
 import math
 
 FATES = ("service_role", "validation", "capacity", "bootstrap", "ends")
+# Of AWS's list of regions, those that an account has to switch on.
+OPT_IN = (
+    "af-south-1", "ap-east-1", "ap-east-2", "ap-south-2", "ap-southeast-3", "ap-southeast-4", "ap-southeast-5", "ap-southeast-6",
+    "ap-southeast-7", "ca-west-1", "eu-central-2", "eu-south-1", "eu-south-2", "il-central-1", "me-central-1", "me-south-1",
+    "mx-central-1",
+)
+PAST_SCHEDULES = ("never", "at_once")
 LISTING = ("emr", "iam", "ec2")
 
 
@@ -46,6 +65,10 @@ class World:
         self.log_delay: float = 0
         self.refill: dict | None = None
         self.service_endpoint = False
+        self.past_schedules: str | None = None
+        self.metrics: dict = {}
+        self.regions_off: list[str] = []
+        self.price_page: int | None = None
 
     def set(self, wanted: dict) -> None:
         """Sets all of it, or raises ValueError and sets none."""
@@ -118,6 +141,36 @@ def refill(value) -> dict | None:
     return value and {"seconds": seconds(value["seconds"])}
 
 
+def past_schedules(value) -> str | None:
+    if value not in (None, *PAST_SCHEDULES):
+        raise ValueError(f"past_schedules is null or one of {', '.join(PAST_SCHEDULES)}")
+    return value
+
+
+def metrics(value) -> dict:
+    if not isinstance(value, dict) or set(value) - {"late", "page", "gaps"}:
+        raise ValueError("metrics are an object of late, page and gaps")
+    if "late" in value:
+        seconds(value["late"])
+    page(value.get("page"))
+    for gap in value.get("gaps", []):
+        if not isinstance(gap, dict) or set(gap) - {"cluster", "from", "until"} or not {"from", "until"} <= set(gap):
+            raise ValueError("a gap has a from and an until, and may have a cluster")
+    return value
+
+
+def regions_off(value) -> list[str]:
+    if not isinstance(value, list) or set(value) - set(OPT_IN):
+        raise ValueError(f"regions_off are a list of {', '.join(OPT_IN)}")
+    return value
+
+
+def page(value) -> int | None:
+    if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
+        raise ValueError("a page holds a number above 0")
+    return value
+
+
 def switch(value) -> bool:
     if not isinstance(value, bool):
         raise ValueError(f"{value!r} is neither true nor false")
@@ -126,5 +179,6 @@ def switch(value) -> bool:
 
 SETTINGS = {
     "listing_lag": listing_lag, "iam_propagation": seconds, "fates": fates, "log_delay": seconds, "refill": refill,
-    "service_endpoint": switch,
+    "service_endpoint": switch, "past_schedules": past_schedules, "metrics": metrics,
+    "regions_off": regions_off, "price_page": page,
 }

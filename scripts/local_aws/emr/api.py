@@ -33,6 +33,13 @@ class Emr:
     def clusters(self, scope: Scope) -> dict[str, Cluster]:
         return self.lifecycle.clusters.setdefault(scope, {})
 
+    def find(self, cluster_id: str) -> Cluster:
+        """A cluster of any account; ids are random, so no two share one."""
+        for of in self.lifecycle.clusters.values():
+            if cluster_id in of:
+                return of[cluster_id]
+        raise ValueError(f"there is no cluster {cluster_id}")
+
     def using(self, scope: Scope, group_id: str) -> list[Cluster]:
         """Live clusters that use a security group."""
         return [c for c in self.clusters(scope).values() if c.alive and group_id in c.security_groups()]
@@ -59,7 +66,8 @@ class Emr:
             async with self.lifecycle.lock:
                 await self.lifecycle.settle_locked()
                 answer = act(Request(self, scope, extract_access_key_id(headers, query), action, data))
-                await self.lifecycle.settle_locked()
+                if action in commands.OPERATIONS:
+                    await self.lifecycle.settle_locked()
         except Refused as refusal:
             members = {"__type": refusal.code, "message": refusal.message}
             if refusal.code == "InvalidRequestException":

@@ -38,21 +38,12 @@ def run_job_flow(request) -> dict:
     checks.node_role_is_known(request.data.get("JobFlowRole") or "", request.scope, request.emr.world)
     c = asked.cluster(request.data, request.scope, request.access_key, request.now)
     if c.subnet is None:
-        c.subnet = choose_subnet(c)
+        c.subnet = network.choose_subnet(c)
     home = network.subnet(c.subnet) if c.subnet else None
     c.zone = home["AvailabilityZone"] if home else c.zone
     c.fate = request.emr.world.next_fate()
     request.clusters()[c.id] = c
     return {"JobFlowId": c.id, "ClusterArn": c.arn}
-
-
-def choose_subnet(c: Cluster) -> str | None:
-    """A default subnet whose zone offers every type asked for, or any."""
-    homes = [s for s in network.default_subnets() if c.zone in (None, s["AvailabilityZone"])]
-    fitting = [
-        s for s in homes if all(s["AvailabilityZone"] in facts.zones_with(g.type, c.scope.region) for g in c.groups)
-    ]
-    return next((s["SubnetId"] for s in fitting or homes), None)
 
 
 def terminate_job_flows(request) -> dict:

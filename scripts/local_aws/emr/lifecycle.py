@@ -6,6 +6,8 @@ that walked. Everything here runs under one lock, on one loop. It must never sle
 
 import asyncio
 import logging
+import math
+from collections.abc import Callable
 from functools import partial
 
 from . import bootstrap, checks, fates, network, permissions
@@ -13,9 +15,8 @@ from .logs import Logs
 from .model import USABLE, Cluster, Group, Reason, Scope, Step
 from .steps import Outcome, Runner
 
-# Simulated seconds. EMR itself takes 4-10 minutes to be ready and 1-5 to end.
+# Simulated seconds. EMR itself takes 1-5 minutes to end.
 CHECKING = 30
-STARTING = 180
 BOOTSTRAP_ACTION = 60
 RESIZING = 60
 TERMINATING = 60
@@ -30,6 +31,7 @@ class Lifecycle:
     def __init__(self, clock, runner: Runner, logs: Logs, permitted_ports, world):
         self.clock, self.runner, self.logs, self.permitted_ports = clock, runner, logs, permitted_ports
         self.world = world
+        self.schedules = None  # what ends clusters at moments that others set
         self.clusters: dict[Scope, dict[str, Cluster]] = {}
         self.lock = asyncio.Lock()
         self._ticker: asyncio.Task | None = None
@@ -53,29 +55,42 @@ class Lifecycle:
 
     async def settle(self) -> None:
         """Does all that has come due. Takes the lock."""
-        if self.logs.pending() or any(c.alive for of in self.clusters.values() for c in of.values()):
+        waits = self.logs.pending() or (self.schedules and self.schedules.pending())
+        if waits or any(c.alive for of in self.clusters.values() for c in of.values()):
             async with self.lock:
                 await self.settle_locked()
 
     def _underway(self) -> bool:
         """Whether any cluster moves by time alone."""
-        return any(c.state in UNDERWAY for of in self.clusters.values() for c in of.values())
+        return any(c.state in UNDERWAY and not c.planted for of in self.clusters.values() for c in of.values())
 
     async def settle_locked(self) -> None:
         from ministack.core.responses import request_scope
 
+        await self._keep_schedules()
         for scope, of in list(self.clusters.items()):
             with request_scope(*scope):
                 for c in [c for c in of.values() if c.alive]:
-                    await self._move(c)
+                    await self._move(c, self.clock.now)
+                    if c.state in USABLE:
+                        self._start_steps(c)
         await self.logs.settle()
 
-    async def _move(self, c: Cluster) -> None:
-        while (due := self._next(c)) and due[0] <= self.clock.now():
-            at, act = due
+    async def _keep_schedules(self) -> None:
+        """Lets each schedule that is due find its clusters as they were at its moment."""
+        from ministack.core.responses import request_scope
+
+        for due in self.schedules.due(self.clock.now()) if self.schedules else ():
+            of = self.clusters.get(due.scope, {})
+            with request_scope(*due.scope):
+                for c in [of[name] for name in due.clusters if name in of and of[name].alive]:
+                    await self._move(c, lambda: due.moment)
+            self.schedules.fire(due)
+
+    async def _move(self, c: Cluster, until: Callable[[], float]) -> None:
+        while (found := self._next(c)) and found[0] <= until():
+            at, act = found
             await act(c, at)
-        if c.state in USABLE:
-            self._start_steps(c)
 
     def _next(self, c: Cluster):
         """When something is next due for the cluster, and what; None if only an event can move it."""
@@ -83,7 +98,7 @@ class Lifecycle:
 
     def _course(self, c: Cluster):
         if c.state == "STARTING":
-            yield (c.created + STARTING, self._begin_bootstrap) if c.launched else (c.created + CHECKING, self._check)
+            yield (c.created + c.start_seconds, self._begin_bootstrap) if c.launched else (c.created + CHECKING, self._check)
         elif c.state == "BOOTSTRAPPING":
             yield c.entered + BOOTSTRAP_ACTION * (c.bootstrapped + 1), self._bootstrap
         elif c.state == "TERMINATING" and not c.running():
@@ -151,7 +166,7 @@ class Lifecycle:
             self.terminate(c, at, Reason("ALL_STEPS_COMPLETED", "Steps completed"))
 
     def _start_steps(self, c: Cluster) -> None:
-        free = c.step_concurrency - len(c.running())
+        free = 0 if c.planted else c.step_concurrency - len(c.running())
         for step in c.pending()[:max(free, 0)]:
             step.state, step.started = "RUNNING", self.clock.now()
             self.rest(c, step.started, "")
@@ -193,6 +208,15 @@ class Lifecycle:
                 self.rest(c, step.ended, "Cluster ready after last step cancelled.")
         else:
             step.state = "CANCEL_PENDING"
+            self._kill(c, step, self.clock.now())
+            if c.planted:
+                self._after(c, step, step.ended)
+
+    def _kill(self, c: Cluster, step: Step, now: float) -> None:
+        """Ends what a step runs, whose end is told later; one that runs nothing has ended."""
+        if c.planted:
+            step.state, step.ended, step.reason = "CANCELLED", now, Reason(None, "Job terminated")
+        else:
             self.runner.kill(step)
 
     def _resizes(self, c: Cluster):
@@ -219,7 +243,11 @@ class Lifecycle:
     def _idle_end(self, c: Cluster):
         """When the idle policy ends the cluster, if it idles under one."""
         if c.idle_timeout and c.idle_since is not None and not c.protected:
-            yield c.idle_since + c.idle_timeout, self._end_idle
+            end = c.idle_since + c.idle_timeout
+            for one in sorted((one for one in c.activity if one.busy), key=lambda one: one.since):
+                if one.since < end:
+                    end = max(end, math.inf if one.until is None else one.until + c.idle_timeout)
+            yield end, self._end_idle
 
     async def _end_idle(self, c: Cluster, at: float) -> None:
         words = f"Cluster was idle for {c.idle_timeout} seconds, which its auto-termination policy allows at most"
@@ -233,7 +261,7 @@ class Lifecycle:
         self.cancel_pending(c, at)
         self.logs.ending(c, at)
         for step in c.running():
-            self.runner.kill(step)
+            self._kill(c, step, at)
         for group in c.groups:
             group.state, group.changed_at = "SHUTTING_DOWN", None
 

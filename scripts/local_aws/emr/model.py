@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 ALIVE = ("STARTING", "BOOTSTRAPPING", "RUNNING", "WAITING", "TERMINATING")
+STARTING = 180  # simulated seconds until a cluster bootstraps; EMR itself takes 4-10 minutes to be ready
 USABLE = ("RUNNING", "WAITING")
 ENDED = ("TERMINATED", "TERMINATED_WITH_ERRORS")
 STEP_ENDED = ("COMPLETED", "CANCELLED", "FAILED", "INTERRUPTED")
@@ -84,6 +85,28 @@ class Step:
 
 
 @dataclass
+class Activity:
+    """What YARN and HDFS do for a while beside the steps, as tests say it."""
+
+    since: float
+    until: float | None = None
+    apps_running: int = 0
+    apps_pending: int = 0
+    containers: int = 0
+    yarn_memory: float = 100.0  # percent that is available
+    hdfs: float = 0.0  # percent that is used
+    is_idle: bool = False  # what IsIdle says
+
+    def at(self, moment: float) -> bool:
+        return self.since <= moment and (self.until is None or moment < self.until)
+
+    @property
+    def busy(self) -> bool:
+        """Whether EMR's idle policy takes the cluster for busy: any active YARN application, or HDFS over 10 percent."""
+        return self.apps_running + self.apps_pending > 0 or self.hdfs > 10
+
+
+@dataclass
 class BootstrapAction:
     name: str
     path: str
@@ -130,12 +153,15 @@ class Cluster:
     idle_timeout: int | None = None
     idle_since: float | None = None
     steps: list[Step] = field(default_factory=list)
+    activity: list[Activity] = field(default_factory=list)
     instances: list[Instance] = field(default_factory=list)
     state: str = "STARTING"
     entered: float = 0.0  # when `state` began
     reason: Reason = field(default_factory=lambda: Reason(None, "Provisioning Amazon EC2 capacity"))
     past: list[tuple[float, str, Reason]] = field(default_factory=list)  # earlier states, each with its beginning
     fate: dict = field(default_factory=lambda: {"fate": None})  # what the world has in store for it
+    planted: bool = False  # by a test, with all its past: its steps run nothing
+    start_seconds: float = STARTING
     launched: bool = False  # the checks after the start are passed, its instances exist
     bootstrapped: int = 0  # bootstrap actions done
     ready: float | None = None

@@ -4,6 +4,8 @@ It works on ministack's own records, within `request_scope`, so that a client se
 remove a security group or an endpoint: EMR leaves those that it made behind.
 """
 
+import time
+
 from .. import endpoints
 from ..clock import iso
 from . import describe, facts
@@ -23,6 +25,13 @@ def subnet(subnet_id: str) -> dict | None:
 
 def default_subnets() -> list[dict]:
     return [s for s in subnets().values() if s.get("DefaultForAz")]
+
+
+def choose_subnet(c: Cluster) -> str | None:
+    """A default subnet whose zone offers every type asked for, or any."""
+    homes = [s for s in default_subnets() if c.zone in (None, s["AvailabilityZone"])]
+    fitting = [s for s in homes if all(s["AvailabilityZone"] in facts.zones_with(g.type, c.scope.region) for g in c.groups)]
+    return next((s["SubnetId"] for s in fitting or homes), None)
 
 
 def subnets() -> dict:
@@ -129,6 +138,8 @@ def launch(c: Cluster, group: Group, count: int, at: float) -> None:
     )
     for record in records:
         place(record, c, at)
+        if group.market == "SPOT":
+            record["InstanceLifecycle"] = "spot"
         ec2._tags[record["InstanceId"]] = instance_tags(c, group)
         c.instances.append(Instance(
             id=new_id("ci-"), ec2_id=record["InstanceId"], group_id=group.id, type=group.type, market=group.market,
@@ -169,11 +180,15 @@ def retag(c: Cluster) -> None:
 
 
 def terminate(nodes: list[Instance], at: float) -> None:
+    """As ministack's TerminateInstances, which looks through all instances for each."""
     from ministack.services import ec2
 
     for node in nodes:
         node.state, node.ended = "TERMINATED", at
-        if node.ec2_id in ec2._instances:
-            for mapping in ec2._instances[node.ec2_id].get("BlockDeviceMappings", []):
+        if record := ec2._instances.get(node.ec2_id):
+            for mapping in record.get("BlockDeviceMappings", []):
                 ec2._volumes.pop(mapping["Ebs"]["VolumeId"], None)
-            ec2._terminate_instances({"InstanceId.1": [node.ec2_id]})
+            record.update(State={"Code": 48, "Name": "terminated"}, _terminated_at=time.time())
+            profile = ec2._iam_instance_profile_associations.get(record.get("IamInstanceProfileAssociationId"))
+            if profile:
+                ec2._mark_iam_instance_profile_association_disassociated(profile)

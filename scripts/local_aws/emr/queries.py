@@ -50,10 +50,11 @@ def list_clusters(request) -> dict:
     states, until = data.get("ClusterStates"), request.emr.world.seen_until("emr")
     # By id, which is random: AWS promises no order, so none can be relied upon.
     found = [
-        describe.summary(c, request.now, until) for _, c in sorted(request.clusters().items())
+        c for _, c in sorted(request.clusters().items())
         if after <= c.created <= min(before, until) and (not states or c.state_at(until)[0] in states)
     ]
-    return paged(request, "Clusters", found)
+    page = paged(request, "Clusters", found)
+    return page | {"Clusters": [describe.summary(c, request.now, until) for c in page["Clusters"]]}
 
 
 def list_instance_groups(request) -> dict:

@@ -15,8 +15,8 @@ SECRET = ("password", "secret")
 
 
 def cluster(data: dict, scope: Scope, access_key: str, now: float) -> Cluster:
-    instances = data.get("Instances") or {}
-    release = release_label(data.get("ReleaseLabel"), scope)
+    """The cluster that a caller asks for, who may make it."""
+    release_label(data.get("ReleaseLabel"), scope)
     for role, key in (("InstanceProfile", "JobFlowRole"), ("ServiceRole", "ServiceRole")):
         if not data.get(key):
             raise invalid(f"{role} is required for creating cluster.")
@@ -33,12 +33,20 @@ def cluster(data: dict, scope: Scope, access_key: str, now: float) -> Cluster:
         arn = f"arn:aws:elasticmapreduce:{scope.region}:{scope.account}:cluster/*"
         asked = {f"{prefix}:RequestTag/{tag['Key']}": tag["Value"] for tag in wanted_tags for prefix in ("aws", "elasticmapreduce")}
         permissions.demand(access_key, scope, "elasticmapreduce:AddTags", arn, asked)
+    made = meant(data, scope, now)
+    permissions.link_cleanup(access_key, scope)
+    return made
+
+
+def meant(data: dict, scope: Scope, now: float) -> Cluster:
+    """The cluster that a request means, whoever asks."""
+    instances, release = data.get("Instances") or {}, release_label(data.get("ReleaseLabel"), scope)
     made = Cluster(
         scope=scope, id=new_id("j-"), name=required(data, "Name"), created=now, entered=now, release=release,
         os_release=data.get("OSReleaseLabel") or facts.os_release(release),
         applications=applications(data.get("Applications") or [], release),
         configurations=configurations(data.get("Configurations") or []),
-        tags=wanted_tags, service_role=data["ServiceRole"], instance_profile=data["JobFlowRole"].rpartition("/")[2],
+        tags=tags.checked([], data.get("Tags") or []), service_role=data["ServiceRole"], instance_profile=data["JobFlowRole"].rpartition("/")[2],
         log_uri=log_uri(data.get("LogUri")), log_key=data.get("LogEncryptionKmsKeyId"),
         keep_alive=instances.get("KeepJobFlowAliveWhenNoSteps", False),
         protected=instances.get("TerminationProtected", False),
@@ -62,7 +70,6 @@ def cluster(data: dict, scope: Scope, access_key: str, now: float) -> Cluster:
         made.protected = made.keep_alive = True  # whatever was asked for, as EMR's guide to several primary nodes says
     made.idle_timeout = idle_timeout(data.get("AutoTerminationPolicy"), made)
     made.steps = steps(data.get("Steps") or [], made, now)
-    permissions.link_cleanup(access_key, scope)
     return made
 
 

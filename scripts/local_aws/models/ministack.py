@@ -1,4 +1,5 @@
-"""ministack as the model: its services as they are, but for EMR, which is ours, and a few mends to EC2, IAM and S3.
+"""ministack as the model: its services as they are, but for EMR, Scheduler and the Price List, which are ours, and mends to
+EC2, IAM, S3, CloudWatch and SNS.
 
 Signatures are verified and policies evaluated. It must never keep state on disk, nor reach Docker or the network.
 """
@@ -34,8 +35,9 @@ class Ministack:
 
         import ministack.app as ministack
 
-        from .. import authorisation, ec2, iam, late, s3
+        from .. import authorisation, cloudwatch, doors, ec2, iam, late, pricing, regions, s3, sns
         from ..emr.api import Emr
+        from ..scheduler.api import Scheduler
 
         self._ministack = ministack
         self._emr = Emr(clock, endpoint, cache, world)
@@ -44,19 +46,25 @@ class Ministack:
         handlers["elasticmapreduce"] = self._emr.handle
         handlers["ec2"] = late.Handler(ec2.Handler(handlers["ec2"], self._emr), "ec2", world)
         handlers["iam"] = late.Handler(iam.Handler(handlers["iam"]), "iam", world)
+        scheduler = handlers["scheduler"] = Scheduler(handlers["scheduler"], self._emr, world)
+        self._emr.lifecycle.schedules = scheduler.firing
+        handlers["monitoring"] = handlers["cloudwatch"] = cloudwatch.Handler(handlers["monitoring"], self._emr, world)
+        handlers["pricing"] = pricing.Handler(world)
+        published = handlers["sns"] = sns.Handler(handlers["sns"], clock)
         handlers["s3"] = s3.Handler(handlers["s3"])
         iam.register()
         authorisation.install()
         authorisation.see_clusters(self._emr)
-        self.app = ministack.app
+        self.app = regions.Switch(ministack.app, world)
         self.settle = self._emr.settle
+        self.doors = doors.Doors(self._emr, scheduler.firing, published, account)
 
     async def start(self) -> None:
         # What ministack's own start does that matters here; the rest looks for Docker, scripts and saved state.
         loop = asyncio.get_running_loop()
         self._ministack._MAIN_LOOP = loop
         loop.set_default_executor(ThreadPoolExecutor(max_workers=32, thread_name_prefix="model"))
-        for service in ("s3", "iam", "sts", "ec2"):
+        for service in ("s3", "iam", "sts", "ec2", "scheduler"):
             self._ministack._get_module(service)
         self._emr.start()
 

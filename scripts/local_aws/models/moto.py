@@ -9,7 +9,8 @@ import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from ..emr.lifecycle import BOOTSTRAP_ACTION, STARTING, TERMINATING
+from ..emr.lifecycle import BOOTSTRAP_ACTION, TERMINATING
+from ..emr.model import STARTING
 from .wsgi import OneAtATime
 
 # Names that moto gives to the root of S3's answers, and those that AWS gives; a strict client refuses the former.
