@@ -6,7 +6,7 @@ use std::time::Duration;
 use fruitsinfra::cloud::mark::Mark;
 use fruitsinfra::cloud::promise::Promise;
 use fruitsinfra::cloud::steps::Step;
-use fruitsinfra::guard::decide::{Terms, Verdict, Word, decide, doubtful};
+use fruitsinfra::guard::decide::{Doubt, Terms, Verdict, Word, decide, doubt};
 use fruitsinfra::guard::facts::{Facts, Sample, Samples, Stage, Warned, Whose};
 use fruitsinfra::residency::EuRegion;
 use jiff::{SignedDuration, Timestamp};
@@ -83,7 +83,7 @@ impl Trace {
     fn draw(seed: u64) -> Self {
         let mut draw = fastrand::Rng::with_seed(seed);
         let kind = KINDS[usize::try_from(seed).expect("small") % KINDS.len()];
-        let bound = draw.i64(30..=90);
+        let bound = draw.i64(6..=18) * SAMPLE;
         let mut segments = Vec::new();
         let mut minute = draw.i64(0..bound - 15);
         segments.push((0, Does::Idles));
@@ -249,7 +249,7 @@ impl Trace {
                 facts.samples.insert(at(*minute), *sample);
             }
             facts.steps = None;
-            if doubtful(&facts, Terms::default(), at(now)) {
+            if doubt(&facts, Terms::default(), at(now)) != Doubt::No {
                 facts.steps = Some(self.steps(now));
             }
             let verdict = decide(&facts, Terms::default(), at(now));
@@ -273,7 +273,7 @@ impl Trace {
         };
         let from = self.settled();
         let minutes = self.samples.iter().filter(|(minute, sample)| *minute >= from && quiet(sample)).map(|(m, _)| *m);
-        let (mut last, mut idle) = (None, 0);
+        let (mut last, mut idle) = (None::<i64>, 0);
         for minute in minutes {
             match last.map(|last| minute - last) {
                 Some(gap) if gap <= 15 => idle += gap.min(SAMPLE),
@@ -301,12 +301,10 @@ fn ten_thousand_traces_lose_no_work_and_leave_nothing_idle() {
         warned += usize::from(of(Word::Warn).is_some());
         if trace.kind == Kind::Ending {
             let minute = killed.unwrap_or_else(|| panic!("its end came: {}", show()));
-            if minute < trace.expires {
-                panic!("before its end: {}", show());
-            }
-            let warned = told.iter().any(|(at, verdict)| {
-                *at < minute && verdict.warning == Some(Warned::End(crate::traces::at(trace.expires)))
-            });
+            assert!(minute >= trace.expires, "before its end: {}", show());
+            let warned = told
+                .iter()
+                .any(|(when, verdict)| *when < minute && verdict.warning == Some(Warned::End(at(trace.expires))));
             assert!(warned || !trace.does(minute).advances(), "not warned: {}", show());
             continue;
         }

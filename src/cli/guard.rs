@@ -321,6 +321,7 @@ impl Guard<'_> {
         };
         let mut lines = futures::stream::iter(found.into_iter().map(carry_out)).buffered(AT_ONCE);
         while let Some((line, errors)) = lines.next().await {
+            report.metrics += line.metrics;
             report.clusters.push(line);
             report.errors.extend(errors);
         }

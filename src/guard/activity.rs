@@ -16,8 +16,10 @@ const FRESH: Duration = Duration::from_mins(30);
 /// Two samples further apart than this do not belong to one stretch: two may be missing in between.
 const BRIDGE: Duration = Duration::from_mins(15);
 
-/// A step of a job that ended before may take this many times its longest, and never less than `LEAST`.
+/// A step of a job that ended before may take this many times its longest, but no more than `MORE` beyond it, and
+/// never less than `LEAST`.
 const TIMES: u32 = 3;
+const MORE: Duration = Duration::from_hours(4);
 const LEAST: Duration = Duration::from_mins(30);
 
 /// What a step may take of which nothing is known.
@@ -119,7 +121,7 @@ impl<'a> Running<'a> {
     }
 
     fn allowed(&self) -> Duration {
-        self.usual.map_or(UNKNOWN_STEP, |usual| (usual * TIMES).max(LEAST))
+        self.usual.map_or(UNKNOWN_STEP, |usual| (usual * TIMES).min(usual + MORE).max(LEAST))
     }
 
     fn within(&self) -> bool {

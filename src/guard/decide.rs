@@ -58,15 +58,32 @@ pub struct Verdict {
     pub idle: Option<Duration>,
 }
 
-/// Whether a closer look could change anything: at its tags, its protection, its steps.
-pub fn doubtful(facts: &Facts, terms: Terms, now: Timestamp) -> bool {
+/// Whether a closer look could change anything: at tags, protection, steps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Doubt {
+    No,
+    /// It could only spare a warning: there may be hundreds of these, and some a sweep are enough.
+    Some,
+    Great,
+}
+
+/// How much a closer look is needed.
+pub fn doubt(facts: &Facts, terms: Terms, now: Timestamp) -> Doubt {
     match facts.whose {
         // One that ends has no instances any more to tell of.
-        Whose::Unknown => facts.age(now) > TAGGED || facts.stage == Stage::Terminating,
+        Whose::Unknown if facts.age(now) > TAGGED || facts.stage == Stage::Terminating => return Doubt::Great,
         // These are only told of.
-        Whose::Half(_) => false,
-        Whose::Nobodys if !terms.all => false,
-        _ => decide(facts, terms, now).word != Word::Keep,
+        Whose::Unknown | Whose::Half(_) => return Doubt::No,
+        Whose::Nobodys if !terms.all => return Doubt::No,
+        _ => {}
+    }
+    let verdict = decide(facts, terms, now);
+    let near = facts.whose.promise().is_some_and(|promise| since(now, promise.expires) <= NOTICE);
+    match (verdict.word, activity::of(facts, now)) {
+        (Word::Keep, _) => Doubt::No,
+        (Word::Warn, Activity::Stalled { what, .. }) if !what.sure() && !near => Doubt::Some,
+        (Word::Warn, Activity::Unknown { .. }) if !near => Doubt::No,
+        _ => Doubt::Great,
     }
 }
 

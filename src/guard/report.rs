@@ -4,6 +4,7 @@ use super::act::Done;
 use super::decide::Word;
 use super::remains::Leftover;
 use super::sweep::{Judged, Trouble};
+use crate::cloud::clusters::METRICS;
 use crate::residency::EuRegion;
 
 /// A cluster, how it was judged last, and what was done about it.
@@ -14,6 +15,8 @@ pub struct Line {
     pub deeds: Vec<String>,
     /// Whether its end was asked for by this sweep.
     pub ended: bool,
+    /// Metrics asked for by the last look before its end.
+    pub metrics: usize,
 }
 
 /// A stack whose end was finished, or was to be.
@@ -49,7 +52,8 @@ pub struct Report {
 impl Line {
     pub fn new(judged: Judged, done: Done) -> (Self, Vec<Trouble>) {
         let Done { deeds, ended, judged: last, errors } = done;
-        (Self { judged: last.unwrap_or(judged), deeds, ended }, errors)
+        let metrics = if last.is_some() { METRICS.len() } else { 0 };
+        (Self { judged: last.unwrap_or(judged), deeds, ended, metrics }, errors)
     }
 
     pub fn word(&self) -> Word {

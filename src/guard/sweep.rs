@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use tokio::time::Instant;
 
-use super::decide::{GRACE, Terms, Verdict, decide, doubtful};
+use super::decide::{Doubt, GRACE, Terms, Verdict, Word, decide, doubt};
 use super::facts::{Facts, Group, Samples, Stage, Warned, Whose, samples};
 use super::remains::{self, Found};
 use crate::cloud::Cloud;
@@ -22,6 +22,9 @@ use crate::residency::EuRegion;
 
 /// Closer looks at once, a region: EMR throttles early.
 const AT_ONCE: usize = 6;
+
+/// Closer looks a sweep and region that could only spare a warning; the others' turn comes with the next sweeps.
+const IN_TURN: usize = 20;
 
 /// Metrics are looked back at for this much longer than a cluster may idle, at least and at most.
 const BACK: [Duration; 2] = [Duration::from_hours(6), Duration::from_hours(8 * 24)];
@@ -120,7 +123,12 @@ impl Sweep<'_> {
             swept.found = Found::default();
             return swept;
         };
-        let looks = facts.into_iter().map(|facts| self.judge(cloud, facts));
+        let turn = self.turn(&facts);
+        let looks = facts.into_iter().map(|facts| {
+            let doubt = self.doubt(&facts);
+            let looked_at = doubt == Doubt::Great || turn.contains(&facts.id);
+            self.judge(cloud, facts, doubt, looked_at)
+        });
         let judged: Vec<_> = futures::stream::iter(looks).buffer_unordered(AT_ONCE).collect().await;
         for (judged, trouble) in judged {
             swept.clusters.push(judged);
@@ -162,11 +170,33 @@ impl Sweep<'_> {
         facts
     }
 
+    fn doubt(&self, facts: &Facts) -> Doubt {
+        doubt(facts, self.terms, self.clock.now())
+    }
+
+    /// Whose turn it is to be looked at more closely, where not all are: each sweep goes on where the last one ended.
+    fn turn(&self, facts: &[Facts]) -> BTreeSet<String> {
+        let some = facts.iter().filter(|facts| self.doubt(facts) == Doubt::Some);
+        let mut ids: Vec<String> = some.map(|facts| facts.id.clone()).collect();
+        ids.sort();
+        if ids.len() > IN_TURN {
+            let sweeps = usize::try_from(self.clock.now().as_second() / 300).unwrap_or_default();
+            let begin = sweeps * IN_TURN % ids.len();
+            ids.rotate_left(begin);
+        }
+        ids.into_iter().take(IN_TURN).collect()
+    }
+
     /// Judges a cluster, after a closer look where that could change anything.
-    async fn judge(&self, cloud: &Cloud, facts: Facts) -> (Judged, Option<Trouble>) {
+    async fn judge(&self, cloud: &Cloud, facts: Facts, doubt: Doubt, looked_at: bool) -> (Judged, Option<Trouble>) {
         let (terms, now) = (self.terms, self.clock.now());
-        if !doubtful(&facts, terms, now) {
-            let verdict = decide(&facts, terms, now);
+        if !looked_at {
+            let mut verdict = decide(&facts, terms, now);
+            if doubt == Doubt::Some {
+                verdict.word = Word::Keep;
+                verdict.warning = None;
+                verdict.reasons.push("its steps are looked at by a later sweep".into());
+            }
             return (Judged { facts, verdict }, None);
         }
         let looked = tokio::time::timeout_at(self.deadline, closer(cloud, &facts)).await;
@@ -181,7 +211,7 @@ impl Sweep<'_> {
         };
         // What is not known well enough is not ended.
         let mut verdict = decide(&facts, terms, now);
-        verdict.word = verdict.word.min(super::decide::Word::Warn);
+        verdict.word = verdict.word.min(Word::Warn);
         verdict.warning = None;
         verdict.reasons.push("not looked at more closely, so not judged".into());
         (Judged { facts, verdict }, Some(trouble))

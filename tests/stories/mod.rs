@@ -6,6 +6,7 @@ mod drift;
 mod ended;
 mod ending;
 mod foreign;
+mod guard;
 mod job;
 pub(crate) mod journey;
 mod moto;

@@ -22,6 +22,7 @@ pub(crate) struct Oracle<'a> {
     pub(crate) ec2: aws_sdk_ec2::Client,
     pub(crate) emr: aws_sdk_emr::Client,
     pub(crate) sts: aws_sdk_sts::Client,
+    pub(crate) sns: aws_sdk_sns::Client,
 }
 
 /// A cluster, whatever its state.
@@ -70,6 +71,7 @@ impl Aws {
             ec2: client!(aws_sdk_ec2),
             emr: client!(aws_sdk_emr),
             sts: client!(aws_sdk_sts),
+            sns: client!(aws_sdk_sns),
         }
     }
 }
