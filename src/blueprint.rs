@@ -153,6 +153,7 @@ pub fn blueprint(stack: &Stack, materials: &Materials, around: &Surroundings) ->
     }
     if let Some(cluster) = cluster::cluster(stack, &objects, around) {
         all.push(Arc::new(cluster));
+        all.push(Arc::new(cluster::end(stack)));
     }
     all.extend(objects.into_iter().map(|object| Arc::new(object) as Arc<dyn Resource>));
     all
@@ -240,7 +241,9 @@ pub fn roles(stack: &Stack, around: &Surroundings) -> Vec<Role> {
         .map(|grants| role("nodes", policies::nodes_trust(around), policies::nodes(stack, &grants, around)));
     let service = stack.roles.service.is_none();
     let service = service.then(|| role("service", policies::service_trust(around), policies::service(stack, around)));
-    nodes.into_iter().chain(service).collect()
+    let end = stack.roles.end.is_none();
+    let end = end.then(|| role("end", policies::end_trust(around), policies::end(stack, around)));
+    nodes.into_iter().chain(service).chain(end).collect()
 }
 
 /// The role of the nodes, as the profile and the service role's policy name it.

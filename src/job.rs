@@ -5,6 +5,7 @@ pub mod logs;
 pub mod results;
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -17,7 +18,7 @@ use crate::resource::{Address, Cx, Id};
 use crate::resources::once::Once;
 use crate::resources::wait;
 use crate::stack::facts::instance_type;
-use crate::stack::{Job, JobWork, OnFailure, Stack};
+use crate::stack::{Cluster, Job, JobWork, OnFailure, Stack};
 use crate::weights;
 
 /// How long a step is followed: longer than any cluster of ours lives.
@@ -36,12 +37,31 @@ pub struct Submission {
 /// Megabytes that TensorFlow takes in each Python worker, outside Spark's heap: 1.2 to 1.4 GB measured.
 const WORKER_MB: u32 = 1536;
 
-/// How many Python workers fit a node beside Spark, and what Spark is told of it. YARN has three quarters of
-/// a node's memory; a gigabyte is the heap's least, and two are left for the application master.
+/// The one executor of a node, in MB: what Spark is told of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Executor {
+    /// Cores, and so Python workers.
+    pub cores: u32,
+    pub heap: u32,
+    pub overhead: u32,
+}
+
+impl fmt::Display for Executor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { cores, heap, overhead } = self;
+        write!(
+            f,
+            "A worker node holds one executor of {cores} cores: {heap} MB of heap, {overhead} MB for {cores} Python"
+        )?;
+        write!(f, " workers with TensorFlow.")
+    }
+}
+
+/// How many Python workers fit a node beside Spark. YARN has three quarters of a node's memory; a gigabyte is the heap's
+/// least, and two are left for the application master.
 ///
 /// Without it YARN ends executors whose Python outgrows the default overhead, and the job with them.
-fn sizing(stack: &Stack) -> Option<[(&'static str, String); 3]> {
-    let cluster = stack.cluster.as_ref()?;
+pub fn executor(cluster: &Cluster) -> Option<Executor> {
     let workers = cluster.core.iter().chain(cluster.task.values());
     let nodes: Vec<_> = workers.map(|group| instance_type(&group.instance_type)).collect::<Option<_>>()?;
     let smallest = nodes.into_iter().min_by(|a, b| a.memory_gib.total_cmp(&b.memory_gib))?;
@@ -49,7 +69,11 @@ fn sizing(stack: &Stack) -> Option<[(&'static str, String); 3]> {
     let yarn = (smallest.memory_gib * 1024.0 * 0.75) as u32;
     let cores = (yarn.saturating_sub(3072) / WORKER_MB).clamp(1, smallest.vcpu);
     let overhead = cores * WORKER_MB;
-    let heap = yarn.saturating_sub(overhead + 2048).max(1024);
+    Some(Executor { cores, heap: yarn.saturating_sub(overhead + 2048).max(1024), overhead })
+}
+
+fn sizing(stack: &Stack) -> Option<[(&'static str, String); 3]> {
+    let Executor { cores, heap, overhead } = executor(stack.cluster.as_ref()?)?;
     Some([
         ("spark.executor.cores", cores.to_string()),
         ("spark.executor.memory", format!("{heap}m")),

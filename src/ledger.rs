@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::cloud::Cloud;
 use crate::cloud::error::{Class, CloudError};
 use crate::cloud::objects::If;
+use crate::cloud::span::Span;
 
 /// Where entries lie in home.
 pub const LEDGER: &str = "fruitsinfra/ledger/";
@@ -86,4 +87,115 @@ pub async fn read(cloud: &Cloud, home: &str) -> Result<Vec<Entry>, CloudError> {
     let mut entries: Vec<Entry> = found.into_iter().flatten().collect();
     entries.sort_by_key(|entry| entry.at);
     Ok(entries)
+}
+
+/// One cluster's life and what it cost, as far as ledger and EMR know.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Life {
+    pub cluster: String,
+    /// When it was asked for, by EMR's word, else by the ledger's.
+    pub began: Option<Timestamp>,
+    /// How long it was paid for, in seconds; absent where neither knows.
+    pub lived: Option<f64>,
+    /// It lives still: it was paid for until now.
+    pub alive: bool,
+    /// An hour of it, in USD, estimated when it was started.
+    pub hourly: Option<f64>,
+    /// What it has cost, in USD; absent where a part of it is not known.
+    pub spent: Option<f64>,
+    /// Why the guard ended it, where it did.
+    pub killed: Vec<String>,
+    /// What it would have cost besides until its end, had the guard not ended it, in USD.
+    pub saved: Option<f64>,
+}
+
+/// The lives of all clusters that the ledger names, oldest first. EMR is asked for each: it also knows those that ended by
+/// themselves.
+pub async fn lives(cloud: &Cloud, entries: &[Entry], now: Timestamp) -> Result<Vec<Life>, CloudError> {
+    let mut by_cluster: BTreeMap<&str, Vec<&Entry>> = BTreeMap::new();
+    for entry in entries {
+        if let Some(cluster) = entry.cluster.as_deref() {
+            by_cluster.entry(cluster).or_default().push(entry);
+        }
+    }
+    let told = by_cluster.into_iter().map(async |(cluster, entries)| {
+        let span = cloud.cluster_span(cluster).await?;
+        Ok::<_, CloudError>(life(cluster, &entries, span, now))
+    });
+    let mut lives = try_join_all(told).await?;
+    lives.sort_by_key(|life| life.began);
+    Ok(lives)
+}
+
+fn life(cluster: &str, entries: &[&Entry], span: Option<Span>, now: Timestamp) -> Life {
+    let seconds = |from: Timestamp, to: Timestamp| to.duration_since(from).as_secs_f64().max(0.0);
+    let up = entries.iter().find(|entry| matches!(entry.deed, Deed::Up { .. }));
+    let kill = entries.iter().find(|entry| matches!(entry.deed, Deed::Kill { .. }));
+    let lived = match span {
+        Some(Span { began, ended }) => Some(seconds(began, ended.unwrap_or(now))),
+        None => entries.iter().find_map(|entry| entry.lived),
+    };
+    let hourly = entries.iter().find_map(|entry| entry.hourly);
+    let cost = |seconds: f64| hourly.map(|hourly| hourly * seconds / 3600.0);
+    let until = entries.iter().filter_map(|entry| match entry.deed {
+        Deed::Up { until } | Deed::Extend { until } => Some(until),
+        Deed::Down | Deed::Kill { .. } | Deed::Override { .. } => None,
+    });
+    let until = until.max();
+    Life {
+        cluster: cluster.into(),
+        began: span.map(|span| span.began).or(up.map(|entry| entry.at)),
+        lived,
+        alive: span.is_some_and(|span| span.ended.is_none()),
+        hourly,
+        spent: lived.and_then(cost),
+        killed: kill.map(|entry| entry.deed.reasons().to_vec()).unwrap_or_default(),
+        saved: kill.zip(until).and_then(|(kill, until)| cost(seconds(kill.at, until))),
+    }
+}
+
+impl Deed {
+    fn reasons(&self) -> &[String] {
+        match self {
+            Self::Kill { reasons } => reasons,
+            Self::Up { .. } | Self::Down | Self::Extend { .. } | Self::Override { .. } => &[],
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(text: &str) -> Timestamp {
+        format!("2026-01-31T{text}:00Z").parse().expect("a moment")
+    }
+
+    fn entry(when: &str, deed: Deed, lived: Option<f64>) -> Entry {
+        Entry { at: at(when), deed, cluster: Some("j-1".into()), hourly: Some(2.0), lived, by: "me".into() }
+    }
+
+    #[test]
+    fn a_deed_told_twice_is_one_entry_and_another_is_not() {
+        let kill = |when| entry(when, Deed::Kill { reasons: vec!["idle".into()] }, None);
+        assert_eq!(kill("10:00").key(), kill("10:05").key());
+        let until = |hour| Deed::Extend { until: at(hour) };
+        assert_ne!(entry("10:00", until("12:00"), None).key(), entry("10:00", until("13:00"), None).key());
+    }
+
+    #[test]
+    fn what_a_cluster_cost_is_emrs_word_before_the_ledgers_and_unknown_is_not_nothing() {
+        let up = entry("10:00", Deed::Up { until: at("13:00") }, None);
+        let kill = entry("11:00", Deed::Kill { reasons: vec!["idle 50 min of 45".into()] }, Some(3600.0));
+        let span = Span { began: at("10:00"), ended: Some(at("11:03")) };
+        let told = life("j-1", &[&up, &kill], Some(span), at("20:00"));
+        assert_eq!((told.lived, told.spent, told.saved), (Some(3780.0), Some(2.1), Some(4.0)));
+        let forgotten = life("j-1", &[&up, &kill], None, at("20:00"));
+        assert_eq!((forgotten.lived, forgotten.spent), (Some(3600.0), Some(2.0)));
+        let unknown = life("j-1", &[&up], None, at("20:00"));
+        assert_eq!((unknown.lived, unknown.spent, unknown.saved), (None, None, None));
+        let alive = life("j-1", &[&up], Some(Span { began: at("10:00"), ended: None }), at("10:30"));
+        assert!(alive.alive);
+        assert_eq!(alive.spent, Some(1.0));
+    }
 }

@@ -14,7 +14,7 @@ use serde_json::{Map, Value, json};
 use crate::blueprint::home_name;
 use crate::blueprint::policies::{keys, regions, s3};
 use crate::cloud::surroundings::Surroundings;
-use crate::resources::{HOME, role_path};
+use crate::resources::{HOME, end, role_path};
 use crate::stack::{Bucket, Existing, Job, NodesRole, Place, Stack};
 
 use table::{Given, On, Only, TABLE};
@@ -153,7 +153,12 @@ fn resources(on: On, stack: &Stack, around: &Surroundings) -> Vec<String> {
         On::RolesByName => vec![iam(format!("role{path}*")), iam(format!("role/{}-*", stack.name))],
         On::RolesOfOthers => {
             let nodes = stack.roles.nodes.existing();
-            nodes.into_iter().chain(&stack.roles.service).flat_map(|role| theirs("role", role, around)).collect()
+            nodes
+                .into_iter()
+                .chain(&stack.roles.service)
+                .chain(&stack.roles.end)
+                .flat_map(|role| theirs("role", role, around))
+                .collect()
         }
         On::Profiles => vec![iam(format!("instance-profile{path}*"))],
         On::ProfilesByName => {
@@ -169,6 +174,10 @@ fn resources(on: On, stack: &Stack, around: &Surroundings) -> Vec<String> {
         On::ServiceRole => match &stack.roles.service {
             Some(existing) => theirs("role", existing, around),
             None => vec![iam(format!("role{path}{}-service", stack.name))],
+        },
+        On::EndRole => match &stack.roles.end {
+            Some(existing) => theirs("role", existing, around),
+            None => vec![iam(format!("role{path}{}-end", stack.name))],
         },
         On::ScalingRole => {
             let role = stack.cluster.as_ref().and_then(|cluster| cluster.auto_scaling_role.as_ref());
@@ -188,6 +197,10 @@ fn resources(on: On, stack: &Stack, around: &Surroundings) -> Vec<String> {
         On::SchedulesOfAll => vec![everywhere("scheduler", "schedule/default/*-end")],
         On::Topics => vec![everywhere("sns", "*")],
         On::Clusters => vec![region.arn("elasticmapreduce", true, &around.account, "cluster/*")],
+        On::Schedule => {
+            let name = format!("schedule/default/{}", end::name(&stack.name));
+            vec![region.arn("scheduler", true, &around.account, &name)]
+        }
     }
 }
 
@@ -341,7 +354,7 @@ mod tests {
     }
 
     #[test]
-    fn exactly_two_roles_are_handed_on_each_to_one_service() {
+    fn exactly_three_roles_are_handed_on_each_to_one_service() {
         let demo = stack("demo.yaml");
         let documents = documents(&demo, &around(&demo), Command::Up);
         let passed: Vec<(Vec<&str>, &Value)> = statements_of(&documents, "Allow")
@@ -357,6 +370,7 @@ mod tests {
             [
                 (vec![role("nodes").as_str()], &json!("ec2.amazonaws.com")),
                 (vec![role("service").as_str()], &json!("elasticmapreduce.amazonaws.com")),
+                (vec![role("end").as_str()], &json!("scheduler.amazonaws.com")),
             ]
         );
     }

@@ -90,6 +90,19 @@ impl<E> Plan<E> {
         self.steps.iter().all(|step| step.action == Action::Keep)
     }
 
+    /// What it does to these fields of what is there, and nothing else.
+    #[must_use]
+    pub fn only(self, fields: &[&str]) -> Self {
+        let there = self.steps.into_iter().filter(|step| step.existing.is_some() && step.action != Action::Create);
+        let narrowed = there.map(|step| {
+            let changes = step.action.changes().iter().filter(|change| fields.contains(&change.field));
+            let changes: Vec<Change> = changes.cloned().collect();
+            let action = if changes.is_empty() { Action::Keep } else { Action::Update(changes) };
+            Step { action, note: None, ..step }
+        });
+        Self { steps: narrowed.collect() }
+    }
+
     /// What a person approved, for comparison with a later plan of the same stack.
     pub fn outline(&self) -> Vec<(Address, Action)> {
         self.steps.iter().map(|step| (step.address.clone(), step.action.clone())).collect()

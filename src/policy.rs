@@ -1,5 +1,6 @@
 //! Plan x limits -> approved or refused. Pure: whatever the engine carries out passed through here.
 
+use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::plan::{Action, Plan, PlanError, Step};
@@ -38,27 +39,84 @@ pub struct Terms<'a> {
     pub spending: Option<(&'a Limits, &'a Cost)>,
     /// What the stack names as somebody else's.
     pub others: Vec<(Theirs, &'a str)>,
+    /// When the cluster is to end, and when at the latest it may.
+    pub end: Option<(Timestamp, Timestamp)>,
+    /// The limit that a person passes this time.
+    pub allowed: Option<&'a Allowance>,
+}
+
+/// A limit that may be passed, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Allowance {
+    pub code: &'static str,
+    pub because: String,
+}
+
+/// Limits are the stack's own, so its people may pass them. Whose a thing is, and where, nobody may.
+const ALLOWABLE: [&str; 2] = [MONEY, TIME];
+/// A bound on money.
+const MONEY: &str = "FI910";
+/// A bound on time.
+const TIME: &str = "FI911";
+
+impl Allowance {
+    /// Fails with what may be passed, if this may not.
+    pub fn new(code: &str, because: &str) -> Result<Self, String> {
+        let Some(code) = ALLOWABLE.into_iter().find(|allowable| *allowable == code) else {
+            return Err(format!("`--allow {code}`: only a limit can be passed, {}", ALLOWABLE.join(" or ")));
+        };
+        match because.trim() {
+            "" => Err("`--because` is empty: say why, for whoever reads the ledger".into()),
+            because => Ok(Self { code, because: because.into() }),
+        }
+    }
 }
 
 impl<'a> Terms<'a> {
     /// What a stack says; without a cost, nothing is started.
     pub fn of(stack: &'a Stack, cost: Option<&'a Cost>) -> Self {
-        Self { owner: &stack.owner, spending: cost.map(|cost| (&stack.limits, cost)), others: stack.others() }
+        let spending = cost.map(|cost| (&stack.limits, cost));
+        Self { owner: &stack.owner, spending, others: stack.others(), end: None, allowed: None }
     }
 }
 
 impl<'a> From<&'a str> for Terms<'a> {
     /// An owner who starts nothing.
     fn from(owner: &'a str) -> Self {
-        Self { owner, spending: None, others: vec![] }
+        Self { owner, spending: None, others: vec![], end: None, allowed: None }
     }
 }
 
 /// Everything that forbids this plan.
 pub fn refusals<'a>(plan: &Plan<Live>, terms: impl Into<Terms<'a>>) -> Vec<Refusal> {
-    let Terms { owner, spending, others } = terms.into();
+    let terms = terms.into();
+    let passed = terms.allowed.map(|allowed| allowed.code);
+    objections(plan, terms).into_iter().filter(|refusal| Some(refusal.code) != passed).collect()
+}
+
+/// What would forbid it, were it not allowed this time.
+pub fn waived<'a>(plan: &Plan<Live>, terms: impl Into<Terms<'a>>) -> Vec<Refusal> {
+    let terms = terms.into();
+    let Some(passed) = terms.allowed.map(|allowed| allowed.code) else { return vec![] };
+    objections(plan, terms).into_iter().filter(|refusal| refusal.code == passed).collect()
+}
+
+fn objections(plan: &Plan<Live>, terms: Terms<'_>) -> Vec<Refusal> {
+    let Terms { owner, spending, others, end, allowed: _ } = terms;
     let refusals = strangers(plan, owner).chain(guarded(plan)).chain(disowned(plan, &others));
-    refusals.chain(overspending(plan, spending)).collect()
+    refusals.chain(overspending(plan, spending)).chain(overlong(end)).collect()
+}
+
+/// An end beyond the cluster's longest life.
+fn overlong(end: Option<(Timestamp, Timestamp)>) -> Option<Refusal> {
+    let (until, latest) = end.filter(|(until, latest)| until > latest)?;
+    let told = |at: Timestamp| at.strftime("%Y-%m-%d %H:%M UTC");
+    let message = format!(
+        "it would end on {}, and `limits.lifetime` allows {} at the latest: choose an end until then, or raise it",
+        told(until),
+        told(latest)
+    );
+    Some(Refusal { code: TIME, message })
 }
 
 /// Bounds that the stack's cost exceeds, if the plan starts or changes anything. What has no known price
@@ -68,13 +126,19 @@ fn overspending(plan: &Plan<Live>, spending: Option<(&Limits, &Cost)>) -> Vec<Re
     let Some((limits, cost)) = spending.filter(|_| starts) else { return vec![] };
     let bounds = [
         ("an hour", "hourly", limits.hourly, cost.hourly.total),
-        ("its whole lifetime", "demo", limits.demo, cost.until_end),
+        ("its whole lifetime", "demo", limits.demo, cost.lives.until_end),
     ];
     let exceeded = bounds.into_iter().filter_map(|(what, name, bound, amount)| {
         let (bound, amount) = (bound?, amount?);
         (amount > bound.usd()).then(|| Refusal {
-            code: "FI910",
-            message: format!("{what} would cost {amount:.2} USD, and `limits.{name}` allows {bound}: take fewer or smaller nodes, or raise it"),
+            code: MONEY,
+            message: {
+                let fits = cost
+                    .fits
+                    .as_deref()
+                    .map_or_else(|| "take fewer or smaller nodes".into(), |fits| format!("`{fits}` would fit"));
+                format!("{what} would cost {amount:.2} USD, and `limits.{name}` allows {bound}: {fits}, or raise it")
+            },
         })
     });
     exceeded.collect()
@@ -180,7 +244,7 @@ mod tests {
         let text = "stack: s\nregion: eu-west-3\nowner: me\nlimits: {hourly: 0.50 USD}\n\
                     cluster: {release: emr-7.12.0, primary: {type: m5.xlarge}, core: {type: m5.xlarge}}\n";
         let stack = crate::stack::load_text("s.yaml", text.into(), std::path::Path::new("")).expect("a stack").stack;
-        let cost = crate::price::estimate(&stack);
+        let cost = crate::price::estimate(&stack, &crate::price::Table::built_in(), stack.limits.lifetime.into());
         let terms = Terms { owner: "me", ..Terms::of(&stack, Some(&cost)) };
         let codes = |desired: Vec<Part>, live: &[Live]| {
             let desired: Vec<_> = desired.into_iter().map(Part::desired).collect();

@@ -1,20 +1,19 @@
 //! What a stack costs: an hour, until its end, if it is forgotten. Pure: stack and a dated table in, amounts
 //! out. An amount that is not known is `None`, never 0, and so is every sum that holds it.
 
-use std::collections::BTreeMap;
-use std::sync::LazyLock;
+mod alternatives;
+pub mod table;
+
+use std::time::Duration;
 
 use serde::Serialize;
 
+use self::alternatives::fitting;
+pub use self::alternatives::{Alternative, alternatives};
+pub use self::table::Table;
 use crate::residency::EuRegion;
 use crate::stack::facts::instance_type;
-use crate::stack::{Cluster, Group, Market, Stack, VolumeKind};
-
-const EC2: &str = include_str!("price/ec2.csv");
-const OTHER: &str = include_str!("price/other.csv");
-
-/// When the table was read.
-pub const AS_OF: &str = "2025-03";
+use crate::stack::{Cluster, Group, Limits, Market, Stack, VolumeKind};
 
 /// Hours in a month, as AWS turns prices a month into prices an hour.
 const MONTH: f64 = 730.0;
@@ -23,7 +22,10 @@ const MONTH: f64 = 730.0;
 const NIGHT: f64 = 12.0;
 const WEEKEND: f64 = 62.0;
 
-/// An hour of a stack's cluster, by what it is paid for, in USD.
+/// What is left of an on-demand price at Spot's best: AWS says that it saves up to 90 %.
+const SPOT_AT_LEAST: f64 = 0.1;
+
+/// An hour of some nodes, by what it is paid for, in USD.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Hourly {
     pub ec2: Option<f64>,
@@ -37,52 +39,123 @@ pub struct Hourly {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Cost {
     pub currency: &'static str,
-    pub prices_as_of: &'static str,
+    pub prices_as_of: String,
     pub hourly: Hourly,
-    /// For `limits.lifetime`, the start included: it is billed from provisioning on.
+    #[serde(flatten)]
+    pub lives: Lives,
+    /// What no price is known of.
+    pub unknown: Vec<String>,
+    /// Where Spot may make it cheaper, the least it may cost: then the other amounts are the most.
+    pub least: Option<Least>,
+    /// What the requests of the uploads cost, once.
+    pub uploads: Option<Requests>,
+    /// The same in euros, where the stack declares a rate.
+    pub eur: Option<Euros>,
+    /// What would fit the stack's limits, where this does not.
+    pub fits: Option<String>,
+}
+
+/// What a cluster costs by how long it lives.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Lives {
+    /// To its end, the start included: it is billed from provisioning on.
     pub until_end: Option<f64>,
     pub forgotten_night: Option<f64>,
     pub forgotten_weekend: Option<f64>,
-    /// What no price is known of.
-    pub unknown: Vec<String>,
-    /// Whether Spot may make it cheaper: then all amounts are the most.
-    pub at_most: bool,
 }
 
-/// The price of a stack's cluster; nothing of it is free, so a stack without one costs nothing by the hour.
-pub fn estimate(stack: &Stack) -> Cost {
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Least {
+    pub hourly: Hourly,
+    #[serde(flatten)]
+    pub lives: Lives,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Requests {
+    pub puts: u64,
+    pub usd: Option<f64>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Euros {
+    /// Euros for a dollar.
+    pub rate: f64,
+    pub hourly: Option<f64>,
+    #[serde(flatten)]
+    pub lives: Lives,
+}
+
+/// The price of a stack's cluster that lives so long; a stack without one costs nothing by the hour.
+pub fn estimate(stack: &Stack, table: &Table, lasting: Duration) -> Cost {
+    let cost = of(stack, table, lasting);
+    let fits = if cost.within(&stack.limits) { None } else { fitting(stack, table, lasting) };
+    Cost { fits, ..cost }
+}
+
+fn of(stack: &Stack, table: &Table, lasting: Duration) -> Cost {
     let mut unknown = Vec::new();
-    let hourly = stack.cluster.as_ref().map_or_else(Hourly::nothing, |cluster| hourly(stack, cluster, &mut unknown));
+    let groups: Vec<Nodes<'_>> = stack.cluster.as_ref().map(nodes).unwrap_or_default();
+    let hourly = of_nodes(table, stack.region, &groups, &mut unknown);
     unknown.sort();
     unknown.dedup();
-    #[expect(clippy::cast_precision_loss, reason = "hours of a cluster's life")]
-    let hours = stack.limits.lifetime.as_secs() as f64 / 3600.0;
-    let spot = |cluster: &Cluster| cluster.groups().any(|(_, group)| group.market == Market::Spot);
+    let least = groups.iter().any(|nodes| nodes.spot).then(|| {
+        let hourly = of_nodes_at(table, stack.region, &groups, SPOT_AT_LEAST, &mut Vec::new());
+        Least { hourly: hourly.rounded(), lives: lives(hourly.total, lasting) }
+    });
+    let lived = lives(hourly.total, lasting);
+    let eur = stack.eur_per_usd.map(|rate| {
+        let euros = |usd: Option<f64>| usd.map(|usd| cents(usd * rate));
+        let Lives { until_end, forgotten_night, forgotten_weekend } = lived;
+        let lives = Lives {
+            until_end: euros(until_end),
+            forgotten_night: euros(forgotten_night),
+            forgotten_weekend: euros(forgotten_weekend),
+        };
+        Euros { rate, hourly: euros(hourly.total), lives }
+    });
+    let prices_as_of = table.as_of(stack.region).to_owned();
     Cost {
         currency: "USD",
-        prices_as_of: AS_OF,
-        hourly,
-        until_end: hourly.total.map(|hour| cents(hour * hours)),
-        forgotten_night: hourly.total.map(|hour| cents(hour * NIGHT)),
-        forgotten_weekend: hourly.total.map(|hour| cents(hour * WEEKEND)),
+        prices_as_of,
+        hourly: hourly.rounded(),
+        lives: lived,
         unknown,
-        at_most: stack.cluster.as_ref().is_some_and(spot),
+        least,
+        uploads: None,
+        eur,
+        fits: None,
     }
+}
+
+impl Cost {
+    /// Whether no bound is exceeded. What has no known price exceeds none.
+    fn within(&self, limits: &Limits) -> bool {
+        let bounds = [(self.hourly.total, limits.hourly), (self.lives.until_end, limits.demo)];
+        bounds.into_iter().all(|(amount, bound)| amount.zip(bound).is_none_or(|(amount, bound)| amount <= bound.usd()))
+    }
+
+    /// With what it costs to send so many files.
+    #[must_use]
+    pub fn with_uploads(self, puts: u64, table: &Table, region: EuRegion) -> Self {
+        #[expect(clippy::cast_precision_loss, reason = "files of an upload")]
+        let usd = table.other("s3_put", region).map(|price| ten_thousandths(price * puts as f64 / 1000.0));
+        Self { uploads: (puts > 0).then_some(Requests { puts, usd }), ..self }
+    }
+}
+
+fn lives(hour: Option<f64>, lasting: Duration) -> Lives {
+    let of = |hours: f64| hour.map(|hour| cents(hour * hours));
+    Lives { until_end: of(lasting.as_secs_f64() / 3600.0), forgotten_night: of(NIGHT), forgotten_weekend: of(WEEKEND) }
 }
 
 impl Hourly {
-    fn nothing() -> Self {
-        Self { ec2: Some(0.0), emr: Some(0.0), ebs: Some(0.0), ipv4: Some(0.0), total: Some(0.0) }
+    /// As it is told: in hundredths of a cent.
+    fn rounded(self) -> Self {
+        let Self { ec2, emr, ebs, ipv4, total } = self;
+        let [ec2, emr, ebs, ipv4, total] = [ec2, emr, ebs, ipv4, total].map(|amount| amount.map(ten_thousandths));
+        Self { ec2, emr, ebs, ipv4, total }
     }
-}
-
-fn hourly(stack: &Stack, cluster: &Cluster, unknown: &mut Vec<String>) -> Hourly {
-    let nodes = cluster.groups().map(|(_, group)| Nodes {
-        instance_type: &group.instance_type,
-        count: group.count,
-        disks: disks(cluster, group),
-    });
-    of_nodes(stack.region, &nodes.collect::<Vec<_>>(), unknown)
 }
 
 /// Nodes of one type.
@@ -90,130 +163,101 @@ fn hourly(stack: &Stack, cluster: &Cluster, unknown: &mut Vec<String>) -> Hourly
 pub struct Nodes<'a> {
     pub instance_type: &'a str,
     pub count: u32,
+    pub spot: bool,
     /// GB of EBS on each; `None` where it is not known what they cost.
     pub disks: Option<f64>,
 }
 
-/// An hour of these nodes in a region. What no price is known of is named in `unknown`.
-pub fn of_nodes(region: EuRegion, nodes: &[Nodes<'_>], unknown: &mut Vec<String>) -> Hourly {
-    let region = region.as_str();
+fn nodes(cluster: &Cluster) -> Vec<Nodes<'_>> {
+    let nodes = cluster.groups().map(|(_, group)| Nodes {
+        instance_type: &group.instance_type,
+        count: group.count,
+        spot: group.market == Market::Spot,
+        disks: disks(cluster, group),
+    });
+    nodes.collect()
+}
+
+/// An hour of these nodes in a region, Spot priced as on-demand. What no price is known of is named in `unknown`.
+pub fn of_nodes(table: &Table, region: EuRegion, nodes: &[Nodes<'_>], unknown: &mut Vec<String>) -> Hourly {
+    of_nodes_at(table, region, nodes, 1.0, unknown)
+}
+
+/// `spot` is what Spot costs of the on-demand price; EMR's fee is the same.
+fn of_nodes_at(table: &Table, region: EuRegion, nodes: &[Nodes<'_>], spot: f64, unknown: &mut Vec<String>) -> Hourly {
     let mut known = |what: String, price: Option<f64>| {
         if price.is_none() {
             unknown.push(what);
         }
         price
     };
-    let sum = |amounts: Vec<Option<f64>>| amounts.into_iter().sum::<Option<f64>>().map(tenths_of_cents);
-    let priced = |name: &str| TYPES.get(name);
-    let ec2 = nodes.iter().map(|of| {
-        let name = of.instance_type;
-        let price = priced(name).and_then(|of| of.by_region.get(region).copied());
-        known(format!("{name} in {region}"), price).map(|price| price * f64::from(of.count))
-    });
-    let ec2 = sum(ec2.collect());
-    let emr = nodes.iter().map(|of| {
-        let fee = priced(of.instance_type).map(|of| of.fee);
-        known(format!("EMR's fee of {}", of.instance_type), fee).map(|fee| fee * f64::from(of.count))
-    });
-    let emr = sum(emr.collect());
-    let ebs = nodes.iter().map(|of| {
-        let gigabytes = of.disks?;
-        let price = known(format!("EBS in {region}"), other("ebs_gp3", region))?;
-        Some(gigabytes * price / MONTH * f64::from(of.count))
-    });
-    let ebs = sum(ebs.collect());
-    let nodes: f64 = nodes.iter().map(|of| f64::from(of.count)).sum();
-    let ipv4 = known("public IPv4".into(), other("public_ipv4", region)).map(|price| tenths_of_cents(price * nodes));
-    let total = [ec2, emr, ebs, ipv4].into_iter().sum::<Option<f64>>().map(tenths_of_cents);
-    Hourly { ec2, emr, ebs, ipv4, total }
+    let ec2: Vec<_> = nodes
+        .iter()
+        .map(|of| {
+            let price = known(format!("{} in {region}", of.instance_type), table.ec2(of.instance_type, region));
+            price.map(|price| price * f64::from(of.count) * if of.spot { spot } else { 1.0 })
+        })
+        .collect();
+    let emr: Vec<_> = nodes
+        .iter()
+        .map(|of| {
+            let fee = known(format!("EMR's fee of {}", of.instance_type), table.fee(of.instance_type, region));
+            fee.map(|fee| fee * f64::from(of.count))
+        })
+        .collect();
+    let ebs: Vec<_> = nodes
+        .iter()
+        .map(|of| {
+            let price = known(format!("EBS in {region}"), table.other("ebs_gp3", region))?;
+            Some(of.disks? * price / MONTH * f64::from(of.count))
+        })
+        .collect();
+    let count: f64 = nodes.iter().map(|of| f64::from(of.count)).sum();
+    let ipv4 = known("public IPv4".into(), table.other("public_ipv4", region)).map(|price| price * count);
+    let sum = |amounts: Vec<Option<f64>>| amounts.into_iter().sum::<Option<f64>>();
+    let (ec2, emr, ebs) = (sum(ec2), sum(emr), sum(ebs));
+    Hourly { ec2, emr, ebs, ipv4, total: sum(vec![ec2, emr, ebs, ipv4]) }
 }
 
-/// GB of EBS a node of this group: what is said, else what EMR attaches (its management guide, "Instance
-/// storage": 15 GiB of root from 6.10 on, and 16 GiB a vCPU where the type has no disks of its own).
+/// GB of EBS a node of this group: what is said, else what EMR attaches.
 fn disks(cluster: &Cluster, group: &Group) -> Option<f64> {
-    let root = cluster
-        .root_volume
-        .as_ref()
-        .map_or(if cluster.release.at_least(6, 10) { 15.0 } else { 10.0 }, |root| f64::from(root.size));
     // Other kinds cost otherwise, and no price of theirs is known here.
     if group.volumes.iter().any(|volume| !matches!(volume.kind, VolumeKind::Gp2 | VolumeKind::Gp3)) {
         return None;
     }
+    let root = cluster
+        .root_volume
+        .as_ref()
+        .map_or_else(|| if cluster.release.at_least(6, 10) { ROOT } else { 10.0 }, |root| f64::from(root.size));
     let said: f64 = group.volumes.iter().map(|volume| f64::from(volume.size) * f64::from(volume.per_instance)).sum();
-    let family = group.instance_type.split('.').next().unwrap_or_default();
-    let own_disks = ["m5d", "i3", "g4dn"].contains(&family);
-    let default =
-        if own_disks { Some(0.0) } else { instance_type(&group.instance_type).map(|of| 16.0 * f64::from(of.vcpu)) };
-    Some(root + if group.volumes.is_empty() { default? } else { said })
+    if group.volumes.is_empty() { Some(root + attached(&group.instance_type)?) } else { Some(root + said) }
 }
 
-struct Priced {
-    by_region: BTreeMap<&'static str, f64>,
-    fee: f64,
+/// GB of the root disk from release 6.10 on (EMR's management guide, "Customizing the Amazon EBS root device volume").
+const ROOT: f64 = 15.0;
+
+/// GB of EBS a node of this type where nothing is said of its volumes.
+pub fn usual_disks(instance_type: &str) -> Option<f64> {
+    Some(ROOT + attached(instance_type)?)
 }
 
-static TYPES: LazyLock<BTreeMap<&'static str, Priced>> = LazyLock::new(|| {
-    let mut lines = EC2.lines();
-    let regions: Vec<&str> = lines.next().unwrap_or_default().split(',').collect();
-    let priced = |line: &'static str| {
-        let cells: Vec<&'static str> = line.split(',').collect();
-        let by_region =
-            regions.iter().zip(&cells).filter_map(|(region, cell)| Some((*region, cell.parse().ok()?))).collect();
-        Some((*cells.first()?, Priced { by_region, fee: cells.last()?.parse().ok()? }))
-    };
-    lines.filter_map(priced).collect()
-});
-
-/// The price of something that is no instance: this region's, else the one of all.
-fn other(item: &str, region: &str) -> Option<f64> {
-    let rows = OTHER.lines().map(|line| line.split(',').collect::<Vec<_>>());
-    let mut rows =
-        rows.filter(|cells| cells.first() == Some(&item) && cells.get(3).is_some_and(|r| [region, "all"].contains(r)));
-    rows.next()?.get(2)?.parse().ok()
+/// What EMR attaches to a node (its management guide, "Instance storage"): 16 GiB a vCPU where the type has no disks of
+/// its own.
+fn attached(name: &str) -> Option<f64> {
+    let family = name.split('.').next().unwrap_or_default();
+    if ["m5d", "i3", "g4dn"].contains(&family) {
+        return Some(0.0);
+    }
+    instance_type(name).map(|of| 16.0 * f64::from(of.vcpu))
 }
 
 fn cents(usd: f64) -> f64 {
     (usd * 100.0).round() / 100.0
 }
 
-fn tenths_of_cents(usd: f64) -> f64 {
-    (usd * 1000.0).round() / 1000.0
+fn ten_thousandths(usd: f64) -> f64 {
+    (usd * 10_000.0).round() / 10_000.0
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use std::path::Path;
-
-    fn stack(cluster: &str) -> Stack {
-        let text = format!(
-            "stack: s\nregion: eu-west-3\nowner: o@fruits.example\ncluster: {{release: emr-7.12.0, {cluster}}}\n"
-        );
-        crate::stack::load_text("s.yaml", text, Path::new("")).expect("a stack").stack
-    }
-
-    #[test]
-    fn the_demos_cluster_costs_what_people_paid_for_it() {
-        let cost = estimate(&stack("primary: {type: m5.xlarge}, core: {type: m5.xlarge, count: 2}"));
-        // 3 x 0.224, 3 x 0.048, 3 x 79 GB at 0.0928 a month, 3 addresses at 0.005.
-        let Hourly { ec2, emr, ebs, ipv4, total } = cost.hourly;
-        assert_eq!([ec2, emr, ebs, ipv4, total], [0.672, 0.144, 0.03, 0.015, 0.861].map(Some));
-        assert_eq!(cost.until_end, Some(2.58));
-        assert_eq!((cost.forgotten_night, cost.forgotten_weekend), (Some(10.33), Some(53.38)));
-        assert!(cost.unknown.is_empty() && !cost.at_most);
-    }
-
-    #[test]
-    fn what_is_not_known_is_named_and_no_sum_hides_it() {
-        let cost = estimate(&stack("primary: {type: m5.xlarge}, core: {type: r6i.32xlarge, count: 2}"));
-        assert_eq!((cost.hourly.ec2, cost.hourly.total, cost.until_end), (None, None, None));
-        assert_eq!(cost.unknown, ["EMR's fee of r6i.32xlarge", "r6i.32xlarge in eu-west-3"]);
-        assert_eq!(cost.hourly.ipv4, Some(0.015));
-    }
-
-    #[test]
-    fn spot_makes_every_amount_the_most() {
-        let cost = estimate(&stack("primary: {type: m5.xlarge}, core: {type: m5.xlarge, market: spot}"));
-        assert!(cost.at_most);
-    }
-}
+mod tests;

@@ -4,7 +4,8 @@
 - GET `published`: what was published to SNS, in all accounts; DELETE forgets it.
 - POST `activity`, {"cluster": "j-1", "from": 0, "until": null, "apps_running": 1, "apps_pending": 0, "containers": 3,
   "yarn_memory": 40, "hdfs": 2, "is_idle": false}: what YARN and HDFS do beside the steps, from a moment (now, if left out) until
-  another (without end), as CloudWatch and EMR's idle policy see it. All but the cluster may be left out.
+  another (without end), as CloudWatch and EMR's idle policy see it. All but the cluster may be left out; "started" and "ended",
+  in seconds ago, may stand in the place of "from" and "until".
 - POST `crowd`, [{"region": "eu-west-3", "name": "old", "age": 7200}, ...]: clusters that have been there for so many seconds,
   whose ids it answers in order. Each may say more: "account", "release", "tags" {"owner": "me"}, "state" (WAITING, RUNNING or
   STARTING), "ready_after" (seconds from its creation; a STARTING one without it stays so), "primary" (a type), "core" {"type":
@@ -64,9 +65,15 @@ class Doors:
 
 
 def activity(body: dict, now: float) -> Activity:
-    unknown = set(body) - {*ACTIVITY, "from", "until"}
+    unknown = set(body) - {*ACTIVITY, "from", "until", "started", "ended"}
     if unknown:
         raise ValueError(f"an activity has no {', '.join(sorted(unknown))}")
-    until = body.get("until")
     values = {name: kind(body[name]) for name, kind in ACTIVITY.items() if name in body}
-    return Activity(since=float(body.get("from", now)), until=None if until is None else float(until), **values)
+    since = moment(body, "from", "started", now)
+    return Activity(since=now if since is None else since, until=moment(body, "until", "ended", now), **values)
+
+
+def moment(body: dict, itself: str, ago: str, now: float) -> float | None:
+    if body.get(ago) is not None:
+        return now - float(body[ago])
+    return None if body.get(itself) is None else float(body[itself])

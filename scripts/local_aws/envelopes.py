@@ -67,7 +67,7 @@ def error(protocol: str, status: int, code: str, message: str) -> tuple[int, lis
     elif protocol in ("json", "rest"):
         kind = b"application/x-amz-json-1.1" if protocol == "json" else b"application/json"
         headers += [(b"x-amzn-errortype", code.encode())]
-        body = json.dumps({"__type": code, "message": message}).encode()
+        body = json.dumps({"__type": code, "message" if protocol == "json" else "Message": message}).encode()
     else:
         kind = b"application/xml" if protocol == "s3" else b"text/xml"
         fault = "Sender" if status < 500 else "Receiver"

@@ -7,8 +7,8 @@ part of the request's path: of S3, /bucket/key). When it fires: on the `nth` suc
 service, the operation and how often the rule has seen that operation: runs with the same calls fail alike, and two rules of one
 seed draw apart. What happens: `kind` (error, reset, hang, delay of `seconds`), `when` (before: the call is not done; after: it
 is, and its reply is replaced; replied, for a hang: it is done and answered, and every call that comes later hangs undone, so
-that the caller has its answer and gets no further). An error says `code`, `status` and `message`; with the code "throttled" or "unavailable" it says
-what that service says then (`envelopes.worded`). The first rule that fires decides. It must never change what a call does once
+that the caller has its answer and gets no further). An error says `code`, `status` and `message`; with the code "throttled", "unavailable" or
+"disabled" (the region is off) it says what that service says then (`envelopes.worded`). The first rule that fires decides. It must never change what a call does once
 it is let through.
 """
 

@@ -83,7 +83,8 @@ def offset(token: str | None) -> int:
     try:
         return int(base64.b64decode(token, validate=True).removeprefix(b"after-")) if token else 0
     except ValueError:
-        raise Refused("InvalidNextTokenException", "The pagination token is invalid. Try again without a pagination token.") from None
+        words = "The pagination token is invalid. Try again without a pagination token."
+        raise Refused("InvalidNextTokenException", words) from None
 
 
 @lru_cache
@@ -113,7 +114,8 @@ def instances(name: str, region: str, usd: float):
 
 def volumes(name: str, region: str, usd: float):
     def of(family: str, usage: str, amount: float, unit: str) -> dict:
-        attributes = {"volumeApiName": name, "volumeType": "General Purpose", "usagetype": f"{LOCATIONS[region][1]}-EBS:{usage}.{name}"}
+        usage = f"{LOCATIONS[region][1]}-EBS:{usage}.{name}"
+        attributes = {"volumeApiName": name, "volumeType": "General Purpose", "usagetype": usage}
         return product("AmazonEC2", "Amazon Elastic Compute Cloud", family, region, attributes, amount, unit)
 
     yield of("Storage", "VolumeUsage", usd, "GB-Mo")

@@ -32,8 +32,8 @@ POST sets what it names and leaves the rest, GET shows all, DELETE resets. What 
 
 - `price_page`, as 2: products in one answer of the Price List, at most; unset, 100.
 
-- `past_schedules`, "at_once": Scheduler calls the target of a one-off schedule whose moment was past when it was said. Unset, it
-  never does. AWS does not document which; a client can rely on neither.
+- `past_schedules`, "at_once" or "refused": what becomes of a one-off schedule whose moment was past when it was said. Unset, or
+  "never", it is accepted and calls nothing. AWS documents none of these; a client can rely on none.
 
 It must never decide what a call does: those who do ask here what is set, and how old a thing is.
 """
@@ -47,7 +47,7 @@ OPT_IN = (
     "ap-southeast-7", "ca-west-1", "eu-central-2", "eu-south-1", "eu-south-2", "il-central-1", "me-central-1", "me-south-1",
     "mx-central-1",
 )
-PAST_SCHEDULES = ("never", "at_once")
+PAST_SCHEDULES = ("never", "at_once", "refused")
 LISTING = ("emr", "iam", "ec2")
 
 

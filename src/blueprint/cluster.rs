@@ -7,9 +7,11 @@ use crate::cloud::mark::fingerprint;
 use crate::cloud::surroundings::Surroundings;
 use crate::resource::{Address, Id, Ref};
 use crate::resources::cluster::{self as kind, Action, Birth, Changeable, Digests, Fixed, NodeGroup};
+use crate::resources::end;
 use crate::resources::instance_profile::InstanceProfile;
 use crate::resources::object::Object;
 use crate::resources::role::Role;
+use crate::resources::schedule::Schedule;
 use crate::resources::security_group::SecurityGroup;
 use crate::stack::{Bucket, Cluster, Configuration, Group, Market, ScaleDown, Stack};
 
@@ -88,13 +90,18 @@ pub(super) fn cluster(stack: &Stack, objects: &[Object], around: &Surroundings) 
         keep_alive: cluster.keep_alive,
         termination_protection: cluster.termination_protection,
         step_concurrency: i32::try_from(cluster.step_concurrency).unwrap_or(1),
+        expires: stack.until,
         tags: own,
     };
     let after = objects.iter().map(|object| Object::at(&object.key));
     let logs = stack.logs().filter(|place| matches!(stack.buckets.get(&place.bucket), Some(Bucket::Ours(_))));
     let after = after.chain(logs.map(|place| Address::new("bucket", place.bucket)));
+    let end_role = end_role(stack);
+    let after = after.chain(end_role.address().cloned());
     let birth = Birth {
-        lifetime: std::time::Duration::from_secs(stack.limits.lifetime.as_secs()),
+        lifetime: stack.limits.lifetime.into(),
+        until: stack.until,
+        end_role,
         liftable: stack.limits.lift_protection,
         applications: cluster.applications.clone(),
         primary,
@@ -116,6 +123,23 @@ pub(super) fn cluster(stack: &Stack, objects: &[Object], around: &Surroundings) 
         .as_ref()
         .map_or_else(|| format!("{}-main", stack.name), |name| format!("{}-main {name}", stack.name));
     Some(kind::Cluster { key: "main".into(), name, fixed, changeable, birth: Some(birth), life: None })
+}
+
+/// The end of that cluster, as AWS keeps it.
+pub(super) fn end(stack: &Stack) -> Schedule {
+    Schedule {
+        name: end::name(&stack.name),
+        cluster: Ref::Ours(kind::Cluster::at("main")),
+        role: end_role(stack),
+        at: stack.until,
+        lifetime: stack.limits.lifetime.into(),
+    }
+}
+
+/// Who ends it.
+fn end_role(stack: &Stack) -> Ref {
+    let theirs = |role: &crate::stack::Existing| Ref::Theirs(Id(role.name().to_owned()));
+    stack.roles.end.as_ref().map_or_else(|| Ref::Ours(Role::at("end")), theirs)
 }
 
 fn number(n: u32) -> i32 {

@@ -37,6 +37,23 @@ pub fn service_trust(around: &Surroundings) -> Value {
     trust(&around.region.service_principal("elasticmapreduce"), Some(condition))
 }
 
+/// Scheduler of this account alone.
+pub fn end_trust(around: &Surroundings) -> Value {
+    let condition = json!({"StringEquals": {"aws:SourceAccount": around.account}});
+    trust(&around.region.service_principal("scheduler"), Some(condition))
+}
+
+/// What ends this stack's clusters when their time has come, and may do nothing else.
+pub fn end(stack: &Stack, around: &Surroundings) -> Value {
+    json!({"Version": "2012-10-17", "Statement": [{
+        "Sid": "EndItsClusters",
+        "Effect": "Allow",
+        "Action": "elasticmapreduce:TerminateJobFlows",
+        "Resource": around.region.arn("elasticmapreduce", true, &around.account, "cluster/*"),
+        "Condition": {"StringEquals": {"aws:ResourceTag/fruitsinfra:stack": stack.name}},
+    }]})
+}
+
 /// What EMR itself needs to start, watch and end this stack's nodes.
 pub fn service(stack: &Stack, around: &Surroundings) -> Value {
     let ec2 = |resource: &str| around.region.arn("ec2", true, &around.account, resource);

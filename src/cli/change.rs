@@ -1,83 +1,56 @@
 //! The one way in which anything is changed: observe, plan, show, ask, take the lease, plan again, walk, and
 //! say what is there. `up`, `down` and `destroy` differ only in what they desire.
 
+mod aim;
+mod record;
 mod stage;
+mod uploads;
 
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::watch;
 
+pub(super) use self::aim::{Aim, Allow, Consent};
+pub(super) use self::uploads::surveys;
+
 use self::stage::{Report, Stage};
+use self::uploads::send;
 use super::session::{Session, World, heed_signals};
 use super::writer::Writer;
 use super::{DONE, Ended, Failure, INTERRUPTED};
 use crate::blueprint;
-use crate::cloud::error::{Class, CloudError};
+use crate::cloud::error::Class;
 use crate::engine::{self, Outcome};
 use crate::event::{Event, Summary};
 use crate::lease::{self, Holder, Lease};
-use crate::plan::{self, Action, Plan};
-use crate::policy::{self, Approved, Terms};
-use crate::price::{self, Cost};
+use crate::plan::{Action, Plan};
+use crate::policy::{self, Allowance, Approved};
 use crate::resource::{Address, Live, OnDown, Phase, Progress};
 use crate::resources::{self, cluster, on_down};
-use crate::stack::Bucket;
-use crate::sync::{self, Batch};
+use crate::sync::Batch;
 use crate::ui::plan::Shown;
 use crate::ui::{self, YELLOW};
 
-/// What a person wants of a stack.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Aim {
-    Up,
-    Down,
-    Destroy,
+/// What a person asks for, and has agreed to beforehand.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Request<'a> {
+    pub(super) aim: Aim,
+    pub(super) consent: &'a Consent,
+    /// A limit that may be passed this time.
+    pub(super) allowed: Option<&'a Allowance>,
+    /// Where a copy of the ledger goes before home does.
+    pub(super) ledger: Option<&'a std::path::Path>,
 }
 
-impl Aim {
-    fn word(self) -> &'static str {
-        match self {
-            Self::Up => "up",
-            Self::Down => "down",
-            Self::Destroy => "destroy",
-        }
+impl<'a> Request<'a> {
+    pub(super) fn new(aim: Aim, consent: &'a Consent) -> Self {
+        Self { aim, consent, allowed: None, ledger: None }
     }
-
-    /// The plan towards it.
-    async fn plan(self, session: &Session, world: &World) -> Result<Plan<Live>, Failure> {
-        Ok(match self {
-            Self::Up => plan::plan(&session.desired(world).await?, &world.live)?,
-            Self::Down => plan::removal(&world.live, |address| on_down(address.kind) == OnDown::Stays),
-            Self::Destroy => plan::removal(&world.live, |_| false),
-        })
-    }
-}
-
-impl Aim {
-    /// What it costs to have it: only `up` starts anything.
-    fn cost(self, session: &Session) -> Option<Cost> {
-        (self == Self::Up).then(|| price::estimate(&session.stack))
-    }
-}
-
-fn terms<'a>(session: &'a Session, cost: Option<&'a Cost>) -> Terms<'a> {
-    Terms::of(&session.stack, cost)
-}
-
-/// What the change commands take.
-#[derive(Clone, Debug, clap::Args)]
-pub(super) struct Consent {
-    /// Answer the question with yes
-    #[arg(long)]
-    pub(super) yes: bool,
-    /// Wait this long for another owner to finish (5m)
-    #[arg(long, value_name = "TIME")]
-    pub(super) wait: Option<crate::stack::Period>,
 }
 
 /// One change of a stack, from the look at it to the last word about it.
-pub(super) async fn change(mut session: Session, aim: Aim, consent: &Consent) -> Ended {
+pub(super) async fn change(mut session: Session, request: Request<'_>) -> Ended {
     let progress = std::mem::replace(&mut session.progress, unbounded_channel().1);
-    let ended = attempt(&session, progress, aim, consent).await;
+    let ended = attempt(&session, progress, request).await;
     if let Err(failure) = &ended
         && session.ui.json()
     {
@@ -90,7 +63,8 @@ pub(super) async fn change(mut session: Session, aim: Aim, consent: &Consent) ->
     ended
 }
 
-async fn attempt(session: &Session, progress: UnboundedReceiver<Progress>, aim: Aim, consent: &Consent) -> Ended {
+async fn attempt(session: &Session, progress: UnboundedReceiver<Progress>, request: Request<'_>) -> Ended {
+    let aim = request.aim;
     heed_signals(session.ui, session.stop.clone());
     let looked = session.unless_stopped(look(session, aim)).await?;
     let Looked { world, plan, uploads, busy } = looked;
@@ -100,17 +74,18 @@ async fn attempt(session: &Session, progress: UnboundedReceiver<Progress>, aim: 
         plan.steps.iter().any(|s| s.existing.as_ref().is_some_and(|live| live.resource.phase() == Phase::Starting));
 
     let stage = Stage::new(session, progress);
-    let mut approved = session.unless_stopped(approve(session, &world, aim, plan, &uploads)).await?;
+    let mut approved = session.unless_stopped(approve(session, &world, request, plan, &uploads)).await?;
     if approved.plan().is_empty() && !sending && !starting && busy.is_none() {
         return stage.end(session, &Outcome::default(), &approved, Report::default()).await;
     }
+    let planned = approved.plan().clone();
     if let Some(busy) = busy {
         session.ui.say(format!("{YELLOW}at work{YELLOW:#}, and will be told to stop: {busy}"));
     }
-    consented(session, aim, consent).await?;
+    consented(session, request).await?;
 
     let command = format!("{} {}", aim.word(), session.stack.name);
-    let writer = Writer::new(session, &command, aim == Aim::Up, &home, consent.wait);
+    let writer = Writer::new(session, &command, !aim.ends(), &home, request.consent.wait);
     let cancel = &session.cx.cancel;
     if aim == Aim::Up {
         cancel.in_time(make_home(session, &approved, &stage.events)).await?;
@@ -125,17 +100,17 @@ async fn attempt(session: &Session, progress: UnboundedReceiver<Progress>, aim: 
         }
         approved = later;
     }
-    let there = aim == Aim::Up || world.home().is_some();
+    let there = !aim.ends() || world.home().is_some();
     let lease = match (there, called) {
         (false, _) => None,
         (_, false) => Some(cancel.in_time(writer.take()).await?),
         (_, true) => Some(cancel.in_time(writer.take_after_call()).await?),
     };
     let again = async {
-        if aim != Aim::Up {
+        if aim.ends() {
             cluster::surfaced(&session.cx).await?;
         }
-        again(session, aim, &approved, consent).await
+        again(session, request, &approved).await
     };
     let approved = match cancel.in_time(again).await {
         Ok(approved) => approved,
@@ -162,6 +137,15 @@ async fn attempt(session: &Session, progress: UnboundedReceiver<Progress>, aim: 
         Some(lease) if !outcome.complete() => lease.ended().await,
         _ => None,
     };
+    if outcome.complete() {
+        record::tell(session, &home, request, &world, &planned).await;
+    }
+    if outcome.complete()
+        && !last.plan().steps.is_empty()
+        && let Err(failure) = record::part(session, &home, request.ledger).await
+    {
+        outcome.failed.push(format!("the ledger: {}", failure.message));
+    }
     let with_home = outcome.complete() && !last.plan().steps.is_empty();
     if with_home {
         // The lease ends with it: until then nobody else begins, and nothing keeps it alive.
@@ -173,7 +157,7 @@ async fn attempt(session: &Session, progress: UnboundedReceiver<Progress>, aim: 
     {
         outcome.failed.push(format!("the lease: {}", failure.message));
     }
-    let left = if aim == Aim::Up || outcome.interrupted {
+    let left = if !aim.ends() || outcome.interrupted {
         None
     } else {
         Some(session.unless_stopped(remains(session, aim)).await?)
@@ -204,11 +188,11 @@ async fn look(session: &Session, aim: Aim) -> Result<Looked, Failure> {
 async fn approve(
     session: &Session,
     world: &World,
-    aim: Aim,
+    request: Request<'_>,
     plan: Plan<Live>,
     uploads: &[Batch],
 ) -> Result<Approved, Failure> {
-    let ui = session.ui;
+    let (ui, aim) = (session.ui, request.aim);
     let mut losses = Vec::new();
     for step in plan.steps.iter().filter(|step| matches!(step.action, Action::Delete | Action::Replace(_))) {
         if let Some(live) = &step.existing
@@ -218,11 +202,15 @@ async fn approve(
         }
     }
     let cost = aim.cost(session);
-    let terms = terms(session, cost.as_ref());
+    let terms = aim.terms(session, world, cost.as_ref(), request.allowed)?;
     let refusals = policy::refusals(&plan, terms.clone());
+    let waived = policy::waived(&plan, terms.clone());
+    let end = if aim.ends() { None } else { super::end::words(&plan, &session.stack, aim.until(session, world)?) };
     let shown = Shown {
         uploads,
         refusals: &refusals,
+        waived: &waived,
+        end: end.as_deref(),
         cost: cost.as_ref(),
         losses,
         contacts: session.contacts(),
@@ -242,25 +230,11 @@ async fn approve(
     policy::check(plan, terms).map_err(refused)
 }
 
-/// What `up` would send.
-pub(super) async fn surveys(session: &Session, world: &World) -> Result<Vec<Batch>, Failure> {
-    let home = blueprint::home_name(&session.stack, &world.around.account);
-    let mut batches = Vec::new();
-    for upload in &session.stack.uploads {
-        if let Some(bucket) = session.stack.bucket_name(&upload.to.bucket, &world.around.account) {
-            let ours = matches!(session.stack.buckets.get(&upload.to.bucket), Some(Bucket::Ours(_)));
-            let address = ours.then(|| Address::new("bucket", &upload.to.bucket));
-            batches.push(sync::survey(&session.cx, &home, &bucket, address, upload).await?);
-        }
-    }
-    Ok(batches)
-}
-
-async fn consented(session: &Session, aim: Aim, consent: &Consent) -> Result<(), Failure> {
-    if consent.yes {
+async fn consented(session: &Session, request: Request<'_>) -> Result<(), Failure> {
+    if request.consent.yes {
         return Ok(());
     }
-    let (ui, question) = (session.ui, format!("{} as planned?", aim.word()));
+    let (ui, question) = (session.ui, format!("{} as planned?", request.aim.word()));
     let answer = async {
         let asked = tokio::task::spawn_blocking(move || ui.ask(&question)).await;
         asked.map_err(|e| Failure::failed(e.to_string()))
@@ -291,7 +265,8 @@ async fn make_home(session: &Session, approved: &Approved, events: &UnboundedSen
 }
 
 /// With the lease held, the world is looked at again: other steps than approved are shown and asked again.
-async fn again(session: &Session, aim: Aim, approved: &Approved, consent: &Consent) -> Result<Approved, Failure> {
+async fn again(session: &Session, request: Request<'_>, approved: &Approved) -> Result<Approved, Failure> {
+    let aim = request.aim;
     let world = session.observe().await?;
     let plan = aim.plan(session, &world).await?;
     let others = |plan: &Plan<Live>| {
@@ -300,11 +275,12 @@ async fn again(session: &Session, aim: Aim, approved: &Approved, consent: &Conse
     };
     if others(&plan) == others(approved.plan()) {
         let cost = aim.cost(session);
-        return policy::check(plan, terms(session, cost.as_ref())).map_err(refused);
+        let terms = aim.terms(session, &world, cost.as_ref(), request.allowed)?;
+        return policy::check(plan, terms).map_err(refused);
     }
     session.ui.say(format!("{YELLOW}the world changed meanwhile{YELLOW:#}; this is the plan now:"));
-    let approved = approve(session, &world, aim, plan, &[]).await?;
-    consented(session, aim, consent).await?;
+    let approved = approve(session, &world, request, plan, &[]).await?;
+    consented(session, request).await?;
     Ok(approved)
 }
 
@@ -322,28 +298,6 @@ fn split(
 
 fn refused(refusals: Vec<policy::Refusal>) -> Failure {
     Failure::refused(refusals.into_iter().map(|refusal| refusal.message).collect::<Vec<_>>().join("; "))
-}
-
-/// Sends each upload as soon as its bucket is there, while the rest is being made.
-async fn send(
-    session: &Session,
-    home: &str,
-    uploads: Vec<Batch>,
-    mut walking: watch::Receiver<bool>,
-    events: &UnboundedSender<Event>,
-) -> Result<(), CloudError> {
-    for batch in uploads.into_iter().filter(|batch| batch.send > 0) {
-        if let Some(bucket) = &batch.bucket_address {
-            tokio::select! {
-                biased;
-                () = session.cx.made(bucket) => {}
-                // Its failure is told by the walk.
-                _ = walking.wait_for(|over| *over) => continue,
-            }
-        }
-        sync::send(&session.cx, home, batch, events).await?;
-    }
-    Ok(())
 }
 
 /// What bears the stack's mark and should be gone.

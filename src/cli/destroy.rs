@@ -1,6 +1,8 @@
 //! `destroy`: removes everything that bears the stack's mark, data included.
 
-use super::change::{Aim, Consent, change};
+use std::path::PathBuf;
+
+use super::change::{Aim, Consent, Request, change};
 use super::session::Session;
 use super::{Ended, Global};
 
@@ -11,9 +13,13 @@ pub(super) struct Args {
     stack: String,
     #[command(flatten)]
     consent: Consent,
+    /// Keep a copy of the ledger here: what was done, and what it cost
+    #[arg(long, value_name = "FILE")]
+    ledger: Option<PathBuf>,
 }
 
 pub(super) async fn run(global: &Global, args: &Args) -> Ended {
     let session = Session::open(global, &args.stack, None).await?;
-    change(session, Aim::Destroy, &args.consent).await
+    let request = Request { ledger: args.ledger.as_deref(), ..Request::new(Aim::Destroy, &args.consent) };
+    change(session, request).await
 }

@@ -1,6 +1,6 @@
 //! `down`: removes what costs by the hour, and waits for its end.
 
-use super::change::{Aim, Consent, change};
+use super::change::{Aim, Consent, Request, change};
 use super::session::Session;
 use super::{Ended, Global};
 
@@ -15,5 +15,5 @@ pub(super) struct Args {
 
 pub(super) async fn run(global: &Global, args: &Args) -> Ended {
     let session = Session::open(global, &args.stack, None).await?;
-    change(session, Aim::Down, &args.consent).await
+    change(session, Request::new(Aim::Down, &args.consent)).await
 }

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use super::guard_finish::{self, Ended as EndedStack};
 use super::session::{self, heed_signals};
-use super::{DONE, Ended, FAILED, Failure, Global, USAGE, guard_install};
+use super::{DONE, Ended, FAILED, Failure, Global, USAGE, guard_install, prices};
 use crate::cloud::clock::Clock;
 use crate::cloud::error::{Class, CloudError};
 use crate::cloud::http::Contacts;
@@ -23,6 +23,7 @@ use crate::guard::install;
 use crate::guard::remains;
 use crate::guard::report::{Line, Report};
 use crate::guard::sweep::{self, Judged, Sweep, Swept, Trouble};
+use crate::price::Table;
 use crate::residency::EuRegion;
 use crate::stack::Period;
 use crate::text::counted;
@@ -108,10 +109,15 @@ async fn swept(global: &Global, args: &Args) -> Ended {
     let clock = session::clock(&endpoint).await?;
     let (stop, cancel) = Cancel::pair();
     heed_signals(ui, stop);
-    let terms = Terms { hard: args.hard, all: args.all };
-    let guard = Guard { args, endpoint, cancel: cancel.clone(), sweep: Sweep { terms, clock: &clock, deadline } };
+    let (terms, prices) = (Terms { hard: args.hard, all: args.all }, prices::table(ui));
+    let guard = Guard {
+        args,
+        endpoint,
+        cancel: cancel.clone(),
+        sweep: Sweep { terms, prices: &prices, clock: &clock, deadline },
+    };
     let report = cancel.in_time(guard.go(&told)).await?;
-    show(ui, args, &clock, &report);
+    show(ui, args, (&clock, &prices), &report);
     let worth = report.clusters.iter().any(|line| line.word() != Word::Keep);
     Ok(match (report.errors.is_empty(), args.detailed_exitcode && worth) {
         (false, _) => FAILED,
@@ -133,7 +139,7 @@ fn consented(ui: Ui, args: &Args) -> Result<(), Failure> {
     }
 }
 
-fn show(ui: Ui, args: &Args, clock: &Clock, report: &Report) {
+fn show(ui: Ui, args: &Args, (clock, prices): (&Clock, &Table), report: &Report) {
     let now = clock.now();
     if !args.quiet {
         for region in &report.off {
@@ -147,9 +153,9 @@ fn show(ui: Ui, args: &Args, clock: &Clock, report: &Report) {
         }
     }
     if ui.json() {
-        ui.data(&shown::json(report, now));
+        ui.data(&shown::json(report, prices, now));
     } else {
-        for line in shown::text(report, now, ui.verbose) {
+        for line in shown::text(report, prices, now, ui.verbose) {
             ui.out(line);
         }
     }

@@ -16,7 +16,7 @@ use crate::lease::{Holder, Lease, LeaseError, Terms};
 use crate::plan::{self, Plan};
 use crate::policy;
 use crate::resource::{Cx, Live, OnDown, Phase};
-use crate::resources::{self, KINDS, cluster, end, on_down};
+use crate::resources::{self, KINDS, cluster, on_down};
 
 /// A stack without a cluster, or with one that ends.
 pub(super) struct Ended {
@@ -78,7 +78,7 @@ async fn walk(cx: &Cx, ended: &Ended, stop: Stop, removed: &mut Vec<String>) -> 
     // The end of a cluster is waited for without the lease, as `down` does.
     apply(cx, plan::removal(&live, |address| on_down(address.kind) != OnDown::GoesAtOnce), removed).await?;
     let left = |live: &[Live]| live.iter().any(|live| on_down(live.resource.address().kind) == OnDown::Goes);
-    if !left(&live) && !scheduled(cx).await? {
+    if !left(&live) {
         return Ok(());
     }
     let me = Holder::me(&ended.owner, &format!("guard {}", ended.stack), cx.clock.now());
@@ -96,12 +96,7 @@ async fn walk(cx: &Cx, ended: &Ended, stop: Stop, removed: &mut Vec<String>) -> 
         }
         // What was there before the lease was held may be another's by now.
         let live = look(cx, ended).await?;
-        apply(cx, plan::removal(&live, |address| on_down(address.kind) == OnDown::Stays), removed).await?;
-        if scheduled(cx).await? {
-            end::delete(&cx.cloud, &cx.stack).await?;
-            removed.push(end::at().to_string());
-        }
-        Ok(())
+        apply(cx, plan::removal(&live, |address| on_down(address.kind) == OnDown::Stays), removed).await
     };
     let done = cx.cancel.in_time(work).await;
     if let Some(lease) = lease {
@@ -112,14 +107,6 @@ async fn walk(cx: &Cx, ended: &Ended, stop: Stop, removed: &mut Vec<String>) -> 
         }
     }
     done
-}
-
-/// Whether the stack has a schedule; one of its name that is not marked is somebody else's.
-async fn scheduled(cx: &Cx) -> Result<bool, CloudError> {
-    match end::read(&cx.cloud, &cx.stack).await {
-        Err(error) if error.class == Class::Taken => Ok(false),
-        other => Ok(other?.is_some()),
-    }
 }
 
 /// Everything of the stack that `down` removes; refused if a cluster of it lives on.

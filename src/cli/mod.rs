@@ -6,6 +6,8 @@ mod completions;
 mod cost;
 mod destroy;
 mod down;
+mod end;
+mod extend;
 mod guard;
 mod guard_finish;
 mod guard_install;
@@ -14,6 +16,7 @@ mod local;
 mod logs;
 mod man;
 mod plan;
+mod prices;
 mod render;
 mod results;
 mod run;
@@ -90,11 +93,13 @@ enum Command {
     Validate(validate::Args),
     Plan(plan::Args),
     Up(up::Args),
+    Extend(extend::Args),
     Run(run::Args),
     Status(status::Args),
     Logs(logs::Args),
     Results(results::Args),
     Cost(cost::Args),
+    Prices(prices::Args),
     Down(down::Args),
     Destroy(destroy::Args),
     Guard(guard::Args),
@@ -247,11 +252,13 @@ async fn dispatch(global: &Global, command: &Command) -> Ended {
         Command::Validate(args) => Ok(validate::run(global, args)),
         Command::Plan(args) => plan::run(global, args).await,
         Command::Up(args) => up::run(global, args).await,
+        Command::Extend(args) => extend::run(global, args).await,
         Command::Run(args) => run::run(global, args).await,
         Command::Status(args) => status::run(global, args).await,
         Command::Logs(args) => logs::run(global, args).await,
         Command::Results(args) => results::run(global, args).await,
-        Command::Cost(args) => cost::run(global, args),
+        Command::Prices(args) => prices::run(global, args).await,
+        Command::Cost(args) => cost::run(global, args).await,
         Command::Down(args) => down::run(global, args).await,
         Command::Destroy(args) => destroy::run(global, args).await,
         Command::Guard(args) => guard::run(global, args).await,

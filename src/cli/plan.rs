@@ -53,9 +53,13 @@ async fn online(global: &Global, args: &Args) -> Ended {
     }
     let plan = plan(&session.desired(&world).await?, &world.live)?;
     let uploads = surveys(&session, &world).await?;
-    let cost = price::estimate(&session.stack);
+    let sending: usize = uploads.iter().map(|batch| batch.send).sum();
+    let cost = price::estimate(&session.stack, &session.prices, session.stack.limits.lifetime.into());
+    let cost = cost.with_uploads(sending as u64, &session.prices, session.stack.region);
     let refusals = policy::refusals(&plan, Terms::of(&session.stack, Some(&cost)));
+    let end = super::end::words(&plan, &session.stack, None);
     let shown = Shown {
+        end: end.as_deref(),
         uploads: &uploads,
         refusals: &refusals,
         cost: Some(&cost),
@@ -76,8 +80,9 @@ async fn offline(global: &Global, args: &Args) -> Ended {
     let around = Surroundings::offline(stack.region, account, subnet);
     let materials = session::offline(ui, &args.stack, &stack, &around.account).await?;
     let plan = plan::<Arc<dyn Resource>>(&blueprint(&stack, &materials, &around), &[])?;
-    let cost = price::estimate(&stack);
-    let shown = Shown { cost: Some(&cost), ..Shown::of(&stack, &around.account) };
+    let cost = price::estimate(&stack, &super::prices::table(ui), stack.limits.lifetime.into());
+    let end = super::end::words(&plan, &stack, None);
+    let shown = Shown { cost: Some(&cost), end: end.as_deref(), ..Shown::of(&stack, &around.account) };
     show(ui, &plan, &shown);
     Ok(code(args, !plan.is_empty(), false))
 }

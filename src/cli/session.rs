@@ -17,6 +17,8 @@ use crate::cloud::http::{Contacts, Http, host_of};
 use crate::cloud::surroundings::{self, Surroundings};
 use crate::cloud::{Cancel, Cloud, Endpoint, Stop};
 use crate::policy::Refusal;
+use crate::price::Table;
+use crate::residency::EuRegion;
 use crate::resource::{Cx, Live, Phase, Progress, Resource};
 use crate::stack::{self, JobWork, Loaded, Severity, Stack, Theirs, Weights};
 use crate::ui::{RED, Ui, YELLOW, snippet};
@@ -27,6 +29,7 @@ pub(super) struct Session {
     pub(super) ui: Ui,
     pub(super) stack: Stack,
     pub(super) cx: Cx,
+    pub(super) prices: Table,
     pub(super) progress: UnboundedReceiver<Progress>,
     pub(super) stop: Stop,
     pub(super) local: bool,
@@ -107,13 +110,21 @@ impl Session {
         let mut stack = load(ui, name)?.stack;
         with_weights(&mut stack, weights);
         let folder = folder(name);
-        let endpoint = endpoint(global, ui).await?;
-        let cloud = Cloud::connect(stack.region, &endpoint).await;
-        let clock = clock(&endpoint).await?;
+        let (cloud, clock) = connect(global, stack.region).await?;
         let (stop, cancel) = Cancel::pair();
         let (say, progress) = unbounded_channel();
         let cx = Cx::new(cloud, &stack.name, &stack.owner, clock, cancel, say);
-        Ok(Self { ui, stack, cx, progress, stop, local: global.local, name: name.into(), folder })
+        Ok(Self {
+            ui,
+            prices: super::prices::table(ui),
+            stack,
+            cx,
+            progress,
+            stop,
+            local: global.local,
+            name: name.into(),
+            folder,
+        })
     }
 
     /// Reads everything there is of the stack.
@@ -193,6 +204,12 @@ async fn check_existing(cloud: &Cloud, stack: &Stack) -> Result<(), CloudError> 
 
 fn is_loopback(url: &str) -> bool {
     ["127.0.0.1", "localhost", "[::1]"].contains(&host_of(url))
+}
+
+/// The cloud of a region, and the clock that it keeps.
+pub(super) async fn connect(global: &Global, region: EuRegion) -> Result<(Cloud, Clock), Failure> {
+    let endpoint = endpoint(global, global.ui()).await?;
+    Ok((Cloud::connect(region, &endpoint).await, clock(&endpoint).await?))
 }
 
 /// The clock that a server of ours keeps, or this machine's.

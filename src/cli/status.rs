@@ -1,7 +1,12 @@
 //! `status`: what is there, since when, until when.
 
+use std::time::Duration;
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
+use super::end::local_words;
 use super::session::Session;
 use super::{DONE, Ended, Global};
 use crate::resource::{Live, Phase};
@@ -24,7 +29,7 @@ pub(super) async fn run(global: &Global, args: &Args) -> Ended {
         world.live.iter().filter(|live| !matches!(live.resource.phase(), Phase::Ended(_))).collect();
     let cluster = world.any_cluster();
     // Without a cluster, nothing costs by the hour.
-    let cost = world.cluster().map(|_| price::estimate(&session.stack));
+    let cost = world.cluster().map(|live| price::estimate(&session.stack, &session.prices, life(&session, live)));
     let ui = session.ui;
     if ui.json() {
         let resources: Vec<Value> = there
@@ -61,7 +66,7 @@ pub(super) async fn run(global: &Global, args: &Args) -> Ended {
         ui.out(format!("\n{}", about(&session, live)));
     }
     if let Some(cost) = &cost {
-        ui.out(ui::cost::line(cost));
+        ui.out(ui::cost::lines(cost));
     }
     if ui.verbose {
         ui.say(format!("{DIM}hosts called: {}{DIM:#}", session.contacts().join(", ")));
@@ -80,5 +85,23 @@ fn about(session: &Session, live: &Live) -> String {
     let age = since.map_or_else(|_| String::new(), |age| format!(", asked for {age} ago"));
     let primary = facts["primary"].as_str().map_or_else(String::new, |dns| format!("\nprimary: {dns}"));
     let idle = format!("\nEMR ends it after {} without work.", session.stack.idle());
-    format!("Cluster {} is {}{age}.{idle}{primary}", live.id, text("state"))
+    let end = text("expires").parse().map_or_else(|_| String::new(), |at| countdown(session, at));
+    format!("Cluster {} is {}{age}.{end}{idle}{primary}", live.id, text("state"))
+}
+
+/// How long it lives in all, as far as its end is known.
+fn life(session: &Session, live: &Live) -> Duration {
+    let facts = live.resource.facts();
+    let moment = |key: &str| facts[key].as_str().and_then(|at| at.parse::<Timestamp>().ok());
+    let promised = moment("since").zip(moment("expires")).map(|(since, expires)| expires.duration_since(since));
+    promised.and_then(|life| Duration::try_from(life).ok()).unwrap_or(session.stack.limits.lifetime.into())
+}
+
+/// How long it still has.
+fn countdown(session: &Session, at: Timestamp) -> String {
+    let (now, when) = (session.cx.clock.now(), local_words(at, &TimeZone::system()));
+    match Duration::try_from(at.duration_since(now)) {
+        Ok(left) if !left.is_zero() => format!("\nIt ends in {}, on {when}.", lasting(left)),
+        _ => format!("\nIt was to end on {when}: `{}` ends it.", session.command("down")),
+    }
 }

@@ -11,9 +11,11 @@ pub mod mark;
 pub mod notify;
 pub mod objects;
 pub mod permit;
+pub mod price_list;
 pub mod promise;
 pub mod regions;
 pub mod remains;
+pub mod span;
 pub mod steps;
 pub mod surroundings;
 

@@ -89,7 +89,7 @@ async fn enter(sweep: &Sweep<'_>, cloud: &Cloud, facts: &Facts, verdict: &Verdic
         at: now,
         deed: Deed::Kill { reasons: verdict.reasons.clone() },
         cluster: Some(facts.id.clone()),
-        hourly: facts.cost(now).hourly.total,
+        hourly: facts.cost(sweep.prices, now).hourly.total,
         lived: Some(since(facts.billed, now).as_secs_f64()),
         by: "guard".into(),
     };

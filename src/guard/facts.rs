@@ -9,9 +9,8 @@ use jiff::Timestamp;
 use crate::cloud::mark::{Mark, stack_of};
 use crate::cloud::promise::{Promise, moment};
 use crate::cloud::steps::Step;
-use crate::price::{Hourly, Nodes, of_nodes};
+use crate::price::{Hourly, Nodes, Table, of_nodes, usual_disks};
 use crate::residency::EuRegion;
-use crate::stack::facts::instance_type;
 
 /// The tag that tells what a sweep has warned of.
 pub const WARNED: &str = "fruitsinfra:warned";
@@ -204,14 +203,14 @@ impl Facts {
     }
 
     /// What it costs; unknown where its nodes are not known.
-    pub fn cost(&self, now: Timestamp) -> Cost {
+    pub fn cost(&self, prices: &Table, now: Timestamp) -> Cost {
         let mut unknown = Vec::new();
         let nodes: Vec<Nodes<'_>> = self.nodes.iter().map(priced).collect();
         let hourly = if nodes.is_empty() {
             unknown.push("its nodes".into());
             Hourly { ec2: None, emr: None, ebs: None, ipv4: None, total: None }
         } else {
-            of_nodes(self.region, &nodes, &mut unknown)
+            rounded(of_nodes(prices, self.region, &nodes, &mut unknown))
         };
         unknown.sort();
         unknown.dedup();
@@ -226,13 +225,17 @@ pub fn since(then: Timestamp, now: Timestamp) -> Duration {
     Duration::try_from(now.duration_since(then)).unwrap_or_default()
 }
 
-/// A node with the disks that EMR attaches unless it is told otherwise (its management guide, "Instance storage"): EC2
-/// tells of instances' disks only their names.
+/// Nodes with the disks that EMR attaches unless it is told otherwise: EC2 tells of instances' disks only their names.
 fn priced(group: &Group) -> Nodes<'_> {
-    let family = group.instance_type.split('.').next().unwrap_or_default();
-    let own_disks = ["m5d", "i3", "g4dn"].contains(&family);
-    let beside = instance_type(&group.instance_type).map(|of| if own_disks { 0.0 } else { 16.0 * f64::from(of.vcpu) });
-    Nodes { instance_type: &group.instance_type, count: group.count, disks: beside.map(|beside| 15.0 + beside) }
+    let Group { instance_type, spot, count } = group;
+    Nodes { instance_type, count: *count, spot: *spot, disks: usual_disks(instance_type) }
+}
+
+/// In hundredths of a cent.
+fn rounded(hourly: Hourly) -> Hourly {
+    let round = |amount: Option<f64>| amount.map(|usd| (usd * 10_000.0).round() / 10_000.0);
+    let Hourly { ec2, emr, ebs, ipv4, total } = hourly;
+    Hourly { ec2: round(ec2), emr: round(emr), ebs: round(ebs), ipv4: round(ipv4), total: round(total) }
 }
 
 #[cfg(test)]
@@ -292,9 +295,9 @@ mod tests {
             steps: None,
             samples: Samples::new(),
         };
-        let cost = facts.cost(at("2026-01-31T21:00:00Z"));
-        assert_eq!((cost.hourly.total, cost.spent), (Some(0.861), Some(2.58)));
-        let cost = Facts { nodes: vec![], ..facts }.cost(moment);
+        let cost = facts.cost(&Table::built_in(), at("2026-01-31T21:00:00Z"));
+        assert_eq!((cost.hourly.total, cost.spent), (Some(0.8611), Some(2.58)));
+        let cost = Facts { nodes: vec![], ..facts }.cost(&Table::built_in(), moment);
         assert_eq!(
             (cost.hourly.total, cost.spent, cost.unknown.as_slice()),
             (None, None, &["its nodes".to_owned()][..])

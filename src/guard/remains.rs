@@ -90,7 +90,7 @@ pub async fn left(cloud: &Cloud, found: &Found, active: &BTreeSet<String>) -> Re
     for stack in found.schedules.iter().filter(|stack| ended(stack)) {
         // One of that name without our mark is somebody else's.
         if let Ok(Some(schedule)) = end::read(cloud, stack).await {
-            all.push(leftover(stack, &schedule.mark.owner, end::at().to_string(), &end::name(stack), why, true));
+            all.push(leftover(stack, &schedule.mark.owner, end::address().to_string(), &end::name(stack), why, true));
         }
     }
     for (bucket, stack, age) in found.homes.iter().filter(|(_, stack, _)| ended(stack)) {

@@ -18,6 +18,7 @@ use crate::cloud::Cloud;
 use crate::cloud::clock::Clock;
 use crate::cloud::clusters::{Fleet, Listed};
 use crate::cloud::error::CloudError;
+use crate::price::Table;
 use crate::residency::EuRegion;
 
 /// Closer looks at once, a region: EMR throttles early.
@@ -84,6 +85,7 @@ pub fn cost(metrics: usize) -> f64 {
 #[derive(Clone, Copy, Debug)]
 pub struct Sweep<'a> {
     pub terms: Terms,
+    pub prices: &'a Table,
     pub clock: &'a Clock,
     pub deadline: Instant,
 }

@@ -32,6 +32,7 @@ pub enum On {
     ProfileOfOthers,
     NodesRole,
     ServiceRole,
+    EndRole,
     ScalingRole,
     CleanupRole,
     Networks,
@@ -45,6 +46,8 @@ pub enum On {
     ClustersOfAll,
     SchedulesOfAll,
     Topics,
+    /// The stack's own.
+    Schedule,
 }
 
 /// On which condition.
@@ -322,6 +325,20 @@ pub const TABLE: &[Row] = &[
     emr("emr PutAutoTerminationPolicy", MAKING, &[ours("elasticmapreduce:PutAutoTerminationPolicy", On::Clusters)]),
     emr("emr AddInstanceGroups", MAKING, &[ours("elasticmapreduce:AddInstanceGroups", On::Clusters)]),
     emr("emr ModifyInstanceGroups", MAKING, &[ours("elasticmapreduce:ModifyInstanceGroups", On::Clusters)]),
+    // --- Scheduler
+    row("scheduler GetSchedule", ALL, &[always("scheduler:GetSchedule", On::Schedule)]),
+    emr(
+        "scheduler CreateSchedule",
+        MAKING,
+        &[always("scheduler:CreateSchedule", On::Schedule), pass(On::EndRole, "scheduler")],
+    ),
+    emr(
+        "scheduler UpdateSchedule",
+        MAKING,
+        &[always("scheduler:UpdateSchedule", On::Schedule), pass(On::EndRole, "scheduler")],
+    ),
+    row("scheduler DeleteSchedule", WRITING, &[always("scheduler:DeleteSchedule", On::Schedule)]),
+    // --- What ends
     row("emr TerminateJobFlows", WRITING, &[ours("elasticmapreduce:TerminateJobFlows", On::Clusters)]),
     // --- The guard, which knows no stack: it reads everywhere in the EU, and changes only what bears a mark.
     row("ec2 DescribeRegions", GUARD, &[anywhere("ec2:DescribeRegions")]),

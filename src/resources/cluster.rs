@@ -12,11 +12,13 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use aws_sdk_emr::types::{AutoTerminationPolicy, Tag};
 use futures::future::BoxFuture;
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 pub use birth::{Action, Birth, Configuration, NodeGroup, Volume};
 
 use crate::cloud::error::{CloudError, call};
+use crate::cloud::promise::{EXPIRES, moment};
 use crate::resource::{Address, Change, Cx, Field, Id, Kind, Known, Need, OnDown, Phase, Ref, Resource};
 use crate::resources::{endpoint, home, once};
 
@@ -119,6 +121,8 @@ pub struct Changeable {
     pub keep_alive: bool,
     pub termination_protection: bool,
     pub step_concurrency: i32,
+    /// When it was promised to end; compared only where a person moves it.
+    pub expires: Option<Timestamp>,
     pub tags: BTreeMap<String, String>,
 }
 
@@ -198,6 +202,7 @@ impl Resource for Cluster {
             keep_alive,
             termination_protection,
             step_concurrency,
+            expires,
             tags,
         } = changeable;
         let mut fields = vec![
@@ -231,6 +236,7 @@ impl Resource for Cluster {
             Field::updates("tags", json!(tags)),
         ];
         // AWS chooses where the stack does not: compared only where it does.
+        fields.extend(expires.map(|at| Field::updates("expires", moment(at))));
         fields.extend(os_release.as_deref().map(|said| Field::replaces("os_release", said)));
         fields
     }
@@ -290,6 +296,7 @@ impl Resource for Cluster {
                     let modify = modify.step_concurrency_level(self.changeable.step_concurrency);
                     call("emr ModifyCluster", modify.send()).await?;
                 }
+                "expires" => self.put_end(cx, id).await?,
                 "tags" => self.put_tags(cx, id, change).await?,
                 other => return Err(CloudError::bug(format!("a cluster cannot change {other} in place"))),
             }
@@ -340,6 +347,12 @@ impl Cluster {
             call("emr RemoveAutoTerminationPolicy", remove.send()).await?;
         }
         Ok(())
+    }
+
+    async fn put_end(&self, cx: &Cx, id: &Id) -> Result<(), CloudError> {
+        let tags = self.changeable.expires.map(|at| (EXPIRES.to_owned(), moment(at))).into_iter().collect();
+        let add = cx.cloud.emr.add_tags().resource_id(&id.0).set_tags(Some(emr_tags(tags)));
+        call("emr AddTags", add.send()).await.map(drop)
     }
 
     async fn put_tags(&self, cx: &Cx, id: &Id, change: &Change) -> Result<(), CloudError> {

@@ -14,11 +14,12 @@ use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
-use super::patiently;
+use super::{patiently, role_arn};
 use crate::cloud::Cloud;
 use crate::cloud::error::{Class, CloudError, Outcome, call};
 use crate::cloud::mark::Mark;
-use crate::resource::{Address, Cx};
+use crate::cloud::promise::Promise;
+use crate::resource::{Address, Cx, Ref};
 
 /// The group that every account has.
 const GROUP: &str = "default";
@@ -45,9 +46,12 @@ pub struct Found {
     pub end: Option<End>,
 }
 
+/// The kind that it is planned as.
+pub const NAME: &str = "schedule";
+
 /// Its address.
-pub fn at() -> Address {
-    Address::new("schedule", "end")
+pub fn address() -> Address {
+    Address::new(NAME, "end")
 }
 
 /// Its name: one a stack, so that one call finds it.
@@ -66,21 +70,53 @@ pub async fn read(cloud: &Cloud, stack: &str) -> Result<Option<Found>, CloudErro
     Ok(Some(Found { mark, end: said(&there, &target_arn(cloud)) }))
 }
 
-/// Sees to it that the stack's schedule says this: makes it, changes it, or finds that nothing is to be done.
-pub async fn put(cx: &Cx, end: &End) -> Result<(), CloudError> {
-    match read(&cx.cloud, &cx.stack).await? {
-        Some(found) if found.end.as_ref() == Some(end) => Ok(()),
-        Some(_) => update(cx, end).await,
-        None => match create(cx, end).await {
+/// What a cluster's end is to be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wanted<'a> {
+    pub cluster: &'a str,
+    pub role: &'a Ref,
+    /// Moves it there; without, the end stays what it was, or is what the cluster was promised at birth.
+    pub at: Option<Timestamp>,
+    /// How long a cluster may live from now on that was promised nothing.
+    pub lifetime: Duration,
+}
+
+/// Sees to it that the stack's schedule ends this cluster when it should: makes it, changes it, or finds that nothing
+/// is to be done.
+pub async fn put(cx: &Cx, wanted: &Wanted<'_>) -> Result<(), CloudError> {
+    let found = read(&cx.cloud, &cx.stack).await?;
+    let was = found.as_ref().and_then(|found| found.end.as_ref()).filter(|end| end.cluster == wanted.cluster);
+    let at = match (wanted.at, was) {
+        (Some(at), _) => at,
+        (None, Some(end)) => end.at,
+        (None, None) => match promised(cx, wanted.cluster).await? {
+            Some(promise) => promise.expires,
+            None => cx.clock.now() + wanted.lifetime,
+        },
+    };
+    let end = End { cluster: wanted.cluster.into(), at, role: role_arn(cx, wanted.role).await? };
+    match found {
+        Some(found) if found.end.as_ref() == Some(&end) => {}
+        Some(_) => update(cx, &end).await?,
+        None => match create(cx, &end).await {
             // A reply that was lost, or somebody else's since we looked: the mark tells.
             Err(error) if error.class == Class::Taken => match read(&cx.cloud, &cx.stack).await? {
-                Some(found) if found.end.as_ref() == Some(end) => Ok(()),
-                Some(_) => update(cx, end).await,
-                None => Err(error),
+                Some(found) if found.end.as_ref() == Some(&end) => {}
+                Some(_) => update(cx, &end).await?,
+                None => return Err(error),
             },
-            other => other,
+            other => other?,
         },
     }
+    Ok(())
+}
+
+/// What the cluster was promised at its birth, or since.
+async fn promised(cx: &Cx, cluster: &str) -> Result<Option<Promise>, CloudError> {
+    let describe = cx.cloud.emr.describe_cluster().cluster_id(cluster).send();
+    let tags =
+        call("emr DescribeCluster", describe).await?.cluster.and_then(|cluster| cluster.tags).unwrap_or_default();
+    Ok(Promise::read(&tags.into_iter().filter_map(|tag| Some((tag.key?, tag.value?))).collect()))
 }
 
 /// Deletes the stack's schedule; one without our mark is refused, and none is well.
@@ -95,9 +131,9 @@ pub async fn delete(cloud: &Cloud, stack: &str) -> Result<(), CloudError> {
 async fn create(cx: &Cx, end: &End) -> Result<(), CloudError> {
     let (window, target) = (window()?, target(&cx.cloud, end)?);
     let token = format!("{:032x}", fastrand::u128(..));
-    patiently(cx, &at(), CATCH_UP, || {
+    patiently(cx, &address(), CATCH_UP, || {
         let create = cx.cloud.scheduler.create_schedule().group_name(GROUP).name(name(&cx.stack));
-        let create = create.description(description(&cx.mark(&at()))).client_token(&token);
+        let create = create.description(description(&cx.mark(&address()))).client_token(&token);
         let create = create.schedule_expression(expression(end.at)).schedule_expression_timezone("UTC");
         let create = create.flexible_time_window(window.clone()).target(target.clone());
         // One that has done its work is gone: nothing to tell apart, nothing to clear away.
@@ -111,9 +147,9 @@ async fn create(cx: &Cx, end: &End) -> Result<(), CloudError> {
 /// Replaces all of it: what UpdateSchedule is not told goes back to its default.
 async fn update(cx: &Cx, end: &End) -> Result<(), CloudError> {
     let (window, target) = (window()?, target(&cx.cloud, end)?);
-    patiently(cx, &at(), CATCH_UP, || {
+    patiently(cx, &address(), CATCH_UP, || {
         let update = cx.cloud.scheduler.update_schedule().group_name(GROUP).name(name(&cx.stack));
-        let update = update.description(description(&cx.mark(&at()))).state(ScheduleState::Enabled);
+        let update = update.description(description(&cx.mark(&address()))).state(ScheduleState::Enabled);
         let update = update.schedule_expression(expression(end.at)).schedule_expression_timezone("UTC");
         let update = update.flexible_time_window(window.clone()).target(target.clone());
         let update = update.action_after_completion(ActionAfterCompletion::Delete);
@@ -164,7 +200,7 @@ fn description(mark: &Mark) -> String {
 
 fn mark_of(description: &str, stack: &str) -> Option<Mark> {
     let tags: BTreeMap<String, String> = serde_json::from_str(description).ok()?;
-    Mark::read(&tags, stack).filter(|mark| mark.address == at().to_string())
+    Mark::read(&tags, stack).filter(|mark| mark.address == address().to_string())
 }
 
 fn said(there: &GetScheduleOutput, arn: &str) -> Option<End> {

@@ -9,18 +9,26 @@ pub mod instance_profile;
 pub mod object;
 pub mod once;
 pub mod role;
+pub mod schedule;
 pub mod security_group;
 
 use std::time::Duration;
 
 use futures::future::join_all;
 
-use crate::cloud::error::{Class, CloudError};
-use crate::resource::{Address, Cx, Kind, Known, Live, OnDown};
+use crate::cloud::error::{Class, CloudError, call};
+use crate::resource::{Address, Cx, Kind, Known, Live, OnDown, Ref};
 
 /// Every kind there is, in the order a person expects to read them.
-pub const KINDS: &[Kind] =
-    &[bucket::KIND, object::KIND, role::KIND, instance_profile::KIND, security_group::KIND, cluster::KIND];
+pub const KINDS: &[Kind] = &[
+    bucket::KIND,
+    object::KIND,
+    role::KIND,
+    instance_profile::KIND,
+    security_group::KIND,
+    cluster::KIND,
+    schedule::KIND,
+];
 
 /// The key of the bucket that every stack has for its own things: lease, intents, our files.
 pub const HOME: &str = "home";
@@ -63,6 +71,17 @@ pub fn resolve(live: Vec<Live>) -> Vec<Live> {
 /// The path that IAM's listings are narrowed by: a stack is found without reading the account.
 pub fn role_path(stack: &str) -> String {
     format!("/fruitsinfra/{stack}/")
+}
+
+/// A role's ARN, where its bare name will not do: one of ours has a path, which only its ARN tells.
+pub(crate) async fn role_arn(cx: &Cx, role: &Ref) -> Result<String, CloudError> {
+    let name = cx.id_of(role)?;
+    let Ref::Ours(_) = role else {
+        let role = call("iam GetRole", cx.cloud.iam.get_role().role_name(&name).send()).await?.role;
+        return role.map(|role| role.arn).ok_or_else(|| CloudError::failed(format!("IAM tells no ARN of role {name}")));
+    };
+    let path = format!("role{}{name}", role_path(&cx.stack));
+    Ok(cx.cloud.region.arn("iam", false, cx.cloud.account().await?, &path))
 }
 
 /// What `down` does with resources of this kind.

@@ -27,7 +27,7 @@ pub const KIND: Kind = Kind {
 const POLICY: &str = "fruitsinfra";
 
 /// The roles that a stack can have, `<stack>-<key>`.
-const KEYS: [&str; 2] = ["nodes", "service"];
+const KEYS: [&str; 3] = ["nodes", "service", "end"];
 
 /// IAM settles within seconds, at times within two minutes.
 const CATCH_UP: Duration = Duration::from_mins(2);

@@ -19,6 +19,7 @@ mod secrets;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
+use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -77,6 +78,11 @@ pub struct Stack {
     /// Work for the cluster, by key.
     #[serde(default)]
     pub jobs: BTreeMap<String, Job>,
+    /// Euros for a US dollar, to tell costs in both.
+    pub eur_per_usd: Option<f64>,
+    /// When the cluster ends: never written in a file, said when it is started or its end is moved.
+    #[serde(skip)]
+    pub until: Option<Timestamp>,
 }
 
 /// Bounds: what exceeds them is refused before anything is made.
@@ -207,6 +213,8 @@ pub struct Roles {
     pub nodes: NodesRole,
     /// The role of EMR itself. Unsaid: one of our own with the least EMR needs.
     pub service: Option<Existing>,
+    /// The role that ends the cluster when its time has come. Unsaid: one of our own that may do no more.
+    pub end: Option<Existing>,
 }
 
 /// The role that the nodes, and so the jobs, act as.
@@ -322,7 +330,7 @@ impl Stack {
     #[must_use]
     pub fn others(&self) -> Vec<(Theirs, &str)> {
         let buckets = self.buckets.values().filter_map(Bucket::existing).map(|bucket| (Theirs::Bucket, bucket));
-        let roles = self.roles.nodes.existing().into_iter().chain(&self.roles.service);
+        let roles = self.roles.nodes.existing().into_iter().chain(&self.roles.service).chain(&self.roles.end);
         let roles = roles.map(|role| (Theirs::Role, role));
         let profile = self.instance_profile.iter().map(|profile| (Theirs::InstanceProfile, profile));
         let groups = self.security_groups.iter();

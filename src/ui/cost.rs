@@ -2,51 +2,106 @@
 
 use super::table::table;
 use super::{BOLD, DIM, YELLOW};
-use crate::price::{Cost, Hourly};
+use crate::price::{Alternative, Cost, Euros, Hourly, Least, Lives};
+use crate::text::grouped;
 
-fn usd(amount: Option<f64>) -> String {
-    amount.map_or_else(|| "unknown".into(), |amount| format!("{amount:.2} USD"))
+fn number(amount: Option<f64>) -> String {
+    amount.map_or_else(|| "unknown".into(), |amount| format!("{amount:.3}"))
 }
 
-/// One line under a plan.
-pub fn line(cost: &Cost) -> String {
-    let Cost { hourly, until_end, forgotten_weekend, unknown, at_most, prices_as_of, .. } = cost;
-    let most = if *at_most { "at most " } else { "" };
-    let unknown = match unknown.as_slice() {
-        [] => String::new(),
-        names => format!("; {YELLOW}no price is known{YELLOW:#} of {}", names.join(", ")),
-    };
-    format!(
-        "{BOLD}Cost:{BOLD:#} {most}{} an hour, {} for its whole lifetime, {} if forgotten for a weekend {DIM}(estimates, prices of {prices_as_of}){DIM:#}{unknown}",
-        usd(hourly.total),
-        usd(*until_end),
-        usd(*forgotten_weekend),
-    )
+/// `0.86 USD`, `0.50 to 0.86 USD (0.79 EUR)`: the euros are those of the most.
+fn usd(most: Option<f64>, least: Option<Option<f64>>, eur: Option<Option<f64>>) -> String {
+    let Some(most) = most else { return "unknown".into() };
+    let from = least.flatten().map_or_else(String::new, |least| format!("{least:.2} to "));
+    let euros = eur.flatten().map_or_else(String::new, |eur| format!(" ({eur:.2} EUR)"));
+    format!("{from}{most:.2} USD{euros}")
 }
 
-/// All of it.
-pub fn text(cost: &Cost) -> String {
-    let Cost { hourly, until_end, forgotten_night, forgotten_weekend, unknown, at_most, prices_as_of, currency } = cost;
-    let Hourly { ec2, emr, ebs, ipv4, total } = hourly;
-    let cell = |name: &str, amount: &Option<f64>| {
-        vec![name.to_owned(), amount.map_or_else(|| "unknown".into(), |a| format!("{a:>8.3} {currency}"))]
-    };
-    let rows = [
-        cell("EC2 an hour", ec2),
-        cell("EMR's fee", emr),
-        cell("EBS", ebs),
-        cell("public IPv4", ipv4),
-        cell("an hour", total),
-        cell("its whole lifetime", until_end),
-        cell("forgotten for a night (12 h)", forgotten_night),
-        cell("forgotten for a weekend (62 h)", forgotten_weekend),
+struct Amounts<'a> {
+    cost: &'a Cost,
+}
+
+impl Amounts<'_> {
+    fn hour(&self) -> String {
+        let Cost { hourly, least, eur, .. } = self.cost;
+        let least = least.map(|Least { hourly, .. }| hourly.total);
+        usd(hourly.total, least, eur.map(|Euros { hourly, .. }| hourly))
+    }
+
+    fn of(&self, pick: impl Fn(&Lives) -> Option<f64>) -> String {
+        let Cost { lives, least, eur, .. } = self.cost;
+        usd(pick(lives), least.map(|least| pick(&least.lives)), eur.map(|eur| pick(&eur.lives)))
+    }
+}
+
+fn gaps(cost: &Cost) -> Option<String> {
+    let names = cost.unknown.join(", ");
+    let told = format!("{YELLOW}warning{YELLOW:#}: no price is known of {names}; `fruitsinfra prices update` asks AWS");
+    (!names.is_empty()).then_some(told)
+}
+
+/// What a plan says of it.
+pub fn lines(cost: &Cost) -> String {
+    let Hourly { ec2, emr, ebs, ipv4, .. } = &cost.hourly;
+    let amounts = Amounts { cost };
+    let parts = format!(
+        "EC2 {}, EMR's fee {}, EBS {}, public IPv4 {}",
+        number(*ec2),
+        number(*emr),
+        number(*ebs),
+        number(*ipv4)
+    );
+    let mut told = vec![
+        format!("{BOLD}Cost:{BOLD:#} {} an hour {DIM}({parts}){DIM:#}", amounts.hour()),
+        format!(
+            "      {} until its end, {} if forgotten for a night, {} for a weekend {DIM}(estimates, prices of {}){DIM:#}",
+            amounts.of(|lives| lives.until_end),
+            amounts.of(|lives| lives.forgotten_night),
+            amounts.of(|lives| lives.forgotten_weekend),
+            cost.prices_as_of
+        ),
     ];
-    let most = if *at_most { "\n\nAt most: Spot is priced as on-demand." } else { "" };
-    let gaps = match unknown.as_slice() {
-        [] => String::new(),
-        names => format!("\n\n{YELLOW}No price is known{YELLOW:#} of {}.", names.join(", ")),
-    };
-    let note =
-        format!("{DIM}Estimates before tax, prices of {prices_as_of}; S3 storage and requests are not in it.{DIM:#}");
-    format!("{}{most}{gaps}\n\n{note}", table(&[], rows))
+    told.extend(uploads(cost).map(|uploads| format!("      {uploads}")));
+    told.extend(gaps(cost));
+    told.join("\n")
+}
+
+fn uploads(cost: &Cost) -> Option<String> {
+    let uploads = cost.uploads?;
+    let usd = uploads.usd.map_or_else(|| "unknown".into(), |usd| format!("{usd:.4} USD"));
+    Some(format!("{usd} for the {} requests of the uploads, once", grouped(uploads.puts)))
+}
+
+/// All of it, and what else it could be.
+pub fn text(cost: &Cost, fits: Option<&str>, alternatives: &[Alternative]) -> String {
+    let Hourly { ec2, emr, ebs, ipv4, .. } = &cost.hourly;
+    let amounts = Amounts { cost };
+    let cell = |name: &str, amount: String| vec![name.to_owned(), amount];
+    let exact = |amount: &Option<f64>| amount.map_or_else(|| "unknown".into(), |amount| format!("{amount:.4} USD"));
+    let mut rows = vec![
+        cell("EC2 an hour", exact(ec2)),
+        cell("EMR's fee", exact(emr)),
+        cell("EBS", exact(ebs)),
+        cell("public IPv4", exact(ipv4)),
+        cell("an hour", amounts.hour()),
+        cell("until its end", amounts.of(|lives| lives.until_end)),
+        cell("forgotten for a night (12 h)", amounts.of(|lives| lives.forgotten_night)),
+        cell("forgotten for a weekend (62 h)", amounts.of(|lives| lives.forgotten_weekend)),
+    ];
+    rows.extend(
+        alternatives
+            .iter()
+            .map(|other| cell(&format!("instead, {}", other.what), format!("{:.2} USD an hour", other.hourly))),
+    );
+    let mut told = vec![table(&[], rows), String::new()];
+    told.extend(
+        cost.least.map(|_| "The least is Spot at its best, the most is on-demand; EMR's fee is the same.".into()),
+    );
+    told.extend(fits.map(str::to_owned));
+    told.extend(gaps(cost));
+    told.push(format!(
+        "{DIM}Estimates before tax, prices of {}; S3 storage and requests are not in it.{DIM:#}",
+        cost.prices_as_of
+    ));
+    told.join("\n")
 }

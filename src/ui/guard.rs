@@ -7,12 +7,13 @@ use super::{BOLD, DIM, GREEN, RED, YELLOW};
 use crate::guard::decide::Word;
 use crate::guard::report::{Line, Report};
 use crate::guard::sweep;
+use crate::price::Table;
 use crate::text::{about, counted};
 
 /// What is to be said to a person: nothing, where all is as it should be.
-pub fn text(report: &Report, now: Timestamp, all: bool) -> Vec<String> {
+pub fn text(report: &Report, prices: &Table, now: Timestamp, all: bool) -> Vec<String> {
     let mut lines: Vec<String> =
-        report.clusters.iter().filter(|line| all || worth(line)).map(|of| line(of, now)).collect();
+        report.clusters.iter().filter(|line| all || worth(line)).map(|of| line(of, prices, now)).collect();
     for left in &report.leftovers {
         let what = if left.removed { format!("{GREEN}removed{GREEN:#}") } else { format!("{YELLOW}left{YELLOW:#}   ") };
         lines.push(format!("{what} {} of {} ({}, {}): {}", left.address, left.stack, left.id, left.region, left.why));
@@ -29,14 +30,14 @@ fn worth(line: &Line) -> bool {
     line.word() != Word::Keep || !line.deeds.is_empty()
 }
 
-fn line(line: &Line, now: Timestamp) -> String {
+fn line(line: &Line, prices: &Table, now: Timestamp) -> String {
     let facts = &line.judged.facts;
     let (style, word) = match line.word() {
         Word::Keep => (DIM, "keep"),
         Word::Warn => (YELLOW, "warn"),
         Word::Kill => (RED, "kill"),
     };
-    let cost = facts.cost(now);
+    let cost = facts.cost(prices, now);
     let money = match (cost.hourly.total, cost.spent) {
         (Some(hour), Some(spent)) => {
             let most = if cost.at_most { "at most " } else { "" };
@@ -72,8 +73,8 @@ pub fn summary(report: &Report) -> String {
 }
 
 /// All of it.
-pub fn json(report: &Report, now: Timestamp) -> Value {
-    let clusters: Vec<Value> = report.clusters.iter().map(|line| cluster(line, now)).collect();
+pub fn json(report: &Report, prices: &Table, now: Timestamp) -> Value {
+    let clusters: Vec<Value> = report.clusters.iter().map(|line| cluster(line, prices, now)).collect();
     json!({
         "clusters": clusters,
         "errors": report.errors,
@@ -90,9 +91,9 @@ pub fn json(report: &Report, now: Timestamp) -> Value {
     })
 }
 
-fn cluster(line: &Line, now: Timestamp) -> Value {
+fn cluster(line: &Line, prices: &Table, now: Timestamp) -> Value {
     let (facts, verdict) = (&line.judged.facts, &line.judged.verdict);
-    let cost = facts.cost(now);
+    let cost = facts.cost(prices, now);
     let last = facts.samples.last_key_value();
     let steps = facts.steps.as_ref().map(|steps| {
         let of = |state: &str| steps.iter().filter(|step| step.state == state).count();

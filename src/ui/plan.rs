@@ -23,6 +23,10 @@ pub struct Shown<'a> {
     pub account: &'a str,
     pub uploads: &'a [Batch],
     pub refusals: &'a [Refusal],
+    /// What would be refused, were it not allowed this time.
+    pub waived: &'a [Refusal],
+    /// When the cluster ends, in words.
+    pub end: Option<&'a str>,
     pub cost: Option<&'a Cost>,
     /// What would be lost, by address.
     pub losses: Vec<(String, String)>,
@@ -63,6 +67,8 @@ pub fn json<E: AsRef<dyn Resource>>(plan: &Plan<E>, shown: &Shown) -> Value {
         "uploads": shown.uploads,
         "cost": shown.cost,
         "refusals": shown.refusals,
+        "allowed": shown.waived,
+        "end": shown.end,
         "contacts": shown.contacts,
     })
 }
@@ -86,9 +92,15 @@ pub fn text<E: AsRef<dyn Resource>>(plan: &Plan<E>, shown: &Shown) -> String {
     for Refusal { code, message } in shown.refusals {
         let _ = writeln!(out, "{RED}refused{RED:#} {code}: {message}");
     }
+    for Refusal { code, message } in shown.waived {
+        let _ = writeln!(out, "{YELLOW}allowed{YELLOW:#} {code}: {message}");
+    }
     if let Some(cost) = shown.cost {
         let apart = if out.ends_with("\n\n") { "" } else { "\n" };
-        let _ = writeln!(out, "{apart}{}", super::cost::line(cost));
+        let _ = writeln!(out, "{apart}{}", super::cost::lines(cost));
+    }
+    if let Some(end) = shown.end {
+        let _ = writeln!(out, "{BOLD}End:{BOLD:#} {end}, by AWS itself");
     }
     let kept = plan.counts().keep;
     if plan.is_empty() {

@@ -222,7 +222,7 @@ def test_an_update_says_all_anew(schedules):
     assert (read["State"], read["ActionAfterCompletion"]) == ("ENABLED", "NONE")
 
 
-def test_a_moment_in_the_past(schedules, emr, slowly, world):
+def test_a_moment_in_the_past(schedules, emr, slowly, world, refused):
     first, second = mine(emr), mine(emr)
     schedules.make(-100, first)
     emr.server.advance(1000)
@@ -231,6 +231,9 @@ def test_a_moment_in_the_past(schedules, emr, slowly, world):
     world(past_schedules="at_once")
     schedules.make(-100, second)
     assert (emr.state(second), schedules.names()) == ("TERMINATING", [])
+    world(past_schedules="refused")
+    assert refused(schedules.make, -100, second)[0] == "ValidationException"
+    schedules.make(100, second)
 
 
 def test_other_targets_are_kept_and_call_nothing(schedules, emr, slowly):
@@ -265,7 +268,7 @@ def test_one_that_is_not_there(schedules, refused):
     {"ScheduleExpression": "at(2026-02-03T00:00:00Z)"}, {"ScheduleExpressionTimezone": "Europe/Atlantis"}, {"Name": "a b"},
     {"FlexibleTimeWindow": {"Mode": "FLEXIBLE"}}, {"Target": {"Arn": EMR_CALL.replace(":emr:", ":elasticmapreduce:")}},
     {"Target": {"Arn": EMR_CALL.replace("terminate", "list")}}, {"Target": {"Arn": EMR_CALL.replace("JobFlows", "JobFlow")}},
-    {"Target": {"RoleArn": "ender"}},
+    {"Target": {"RoleArn": "ender"}}, {"Target": {"Input": "{"}},
 ])
 def test_what_scheduler_does_not_accept(schedules, refused, wrong):
     assert refused(schedules.make, 100, "j-1", **wrong)[0] == "ValidationException"

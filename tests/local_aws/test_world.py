@@ -37,7 +37,9 @@ def test_the_world_is_set_shown_and_reset(server, world):
 
 @pytest.mark.parametrize("wrong", [
     {"nope": 1}, {"listing_lag": 3}, {"listing_lag": {"s3": 1}}, {"listing_lag": {"emr": -1}}, {"listing_lag": {"emr": True}},
-    {"service_endpoint": 1},     {"refill": 3}, {"refill": {}}, {"log_delay": None},
+    {"past_schedules": "soon"}, {"regions_off": ["eu-west-3"]}, {"regions_off": "eu-south-1"}, {"price_page": 0},
+    {"metrics": {"late": -1}}, {"metrics": {"page": 0}}, {"metrics": {"gaps": [{"from": 1}]}}, {"metrics": {"other": 1}},
+    {"service_endpoint": 1}, {"refill": 3}, {"refill": {}}, {"log_delay": None},
     {"fates": {}}, {"fates": [{"fate": "other"}]}, {"fates": [{"fate": "ends"}]},
     {"fates": [{"fate": "capacity", "seconds": 1}]},
     {"iam_propagation": "long"}, [], {"listing_lag": {"emr": 1}, "iam_propagation": -1},

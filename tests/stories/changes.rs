@@ -184,9 +184,11 @@ fn a_new_release_costs_a_new_cluster_and_says_so() {
     -/+ cluster/main             fruits-demo-main
           ~ release: "emr-7.12.0" -> "emr-7.11.0"  # forces replacement
 
-    Cost: [amount] USD an hour, [amount] USD for its whole lifetime, [amount] USD if forgotten for a weekend (estimates, prices of 2025-03)
+    Cost: [amount] USD an hour (EC2 0.672, EMR's fee 0.144, EBS 0.030, public IPv4 0.015)
+          [amount] USD until its end, [amount] USD if forgotten for a night, [amount] USD for a weekend (estimates, prices of 2025-03)
+    End: 3h after it is asked for, by AWS itself
 
-    Plan: 0 to create, 0 to change, 1 to replace, 0 to delete, 11 kept.
+    Plan: 0 to create, 0 to change, 1 to replace, 0 to delete, 13 kept.
     "#);
     aws.up(STACK).expect(0);
     aws.plan(STACK).expect(0);

@@ -15,9 +15,11 @@ fn an_end_by_the_idle_policy_is_history_and_only_up_makes_a_new_cluster() {
 
       + cluster/main             fruits-demo-main  (ended [time] by its idle policy)
 
-    Cost: [amount] USD an hour, [amount] USD for its whole lifetime, [amount] USD if forgotten for a weekend (estimates, prices of 2025-03)
+    Cost: [amount] USD an hour (EC2 0.672, EMR's fee 0.144, EBS 0.030, public IPv4 0.015)
+          [amount] USD until its end, [amount] USD if forgotten for a night, [amount] USD for a weekend (estimates, prices of 2025-03)
+    End: 3h after it is asked for, by AWS itself
 
-    Plan: 1 to create, 0 to change, 0 to delete, 11 kept.
+    Plan: 1 to create, 0 to change, 0 to delete, 13 kept.
     ");
     let status = aws.run(&["status", "demo"]).expect(0);
     insta::assert_snapshot!(status.out.lines().last().unwrap_or_default(), @"The last cluster, [cluster], ended [time] by its idle policy; `up` makes a new one.");

@@ -82,8 +82,9 @@ fn another_owner_and_another_region_are_refused() {
 
     refused FI901: `bucket/home` (fruits-minimal-home-000000000000) bears the mark of another owner, data@fruits.example: this stack is theirs, choose another name for yours
 
-    Cost: [amount] USD an hour, [amount] USD for its whole lifetime, [amount] USD if forgotten for a weekend (estimates, prices of 2025-03)
-    Nothing to do: 12 resources as declared.
+    Cost: [amount] USD an hour (EC2 0.428, EMR's fee 0.096, EBS 0.019, public IPv4 0.010)
+          [amount] USD until its end, [amount] USD if forgotten for a night, [amount] USD for a weekend (estimates, prices of 2025-03)
+    Nothing to do: 14 resources as declared.
     ");
     aws.edit(file, "core: {type: m5.xlarge}", "core: {type: m5.xlarge, count: 2}");
     for command in [aws.up(file), aws.down(file), aws.destroy(file)] {

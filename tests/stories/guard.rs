@@ -158,7 +158,7 @@ fn every_cluster_is_explained_and_nothing_is_changed_unasked() {
         (idle["stack"].as_str(), idle["state"].as_str(), &idle["acted"]),
         (Some("idle"), Some("WAITING"), &json!(false))
     );
-    assert_eq!((&idle["hourly"], &idle["region"]), (&json!(0.861), &json!(REGION)));
+    assert_eq!((&idle["hourly"], &idle["region"]), (&json!(0.8611), &json!(REGION)));
     assert!(idle["spent"].as_f64().is_some_and(|spent| (2.5..2.7).contains(&spent)), "{idle}");
     assert!(idle["idle_s"].as_u64().is_some_and(|idle| idle > 9000), "{idle}");
     assert_eq!(of(&swept, "theirs-main")["stack"], Value::Null);

@@ -17,12 +17,9 @@ use crate::support::oracle::ACCOUNT;
 use crate::support::{Aws, Ran, repository};
 
 /// A call in the sources that no command can make, and why.
-const NEVER_MADE: [&str; 3] = [
+const NEVER_MADE: [&str; 1] = [
     // Every cluster of ours has an idle policy: the stack's, or the limit's.
     "emr RemoveAutoTerminationPolicy",
-    // The room that keeps an end as a schedule is there; no kind leads to it yet.
-    "scheduler CreateSchedule",
-    "scheduler UpdateSchedule",
 ];
 
 fn with_spark() -> Aws {
@@ -211,7 +208,7 @@ fn every_permission_is_needed_and_named_where_it_is_missing() {
 }
 
 /// Permissions without which a command goes the whole way, and why they are there.
-const SPARED: [(Command, &str, &str); 24] = [
+const SPARED: [(Command, &str, &str); 23] = [
     (Command::Up, "Logs s3:GetObject", "read where a bootstrap or a step fails"),
     (Command::Up, "Reports s3:GetObject", "read where the job is the template's"),
     (Command::Up, "KeysBesideByWayOfS3 kms:Decrypt", "for reports"),
@@ -231,7 +228,6 @@ const SPARED: [(Command, &str, &str); 24] = [
     (Command::Guard, "ClustersOfAllMarked elasticmapreduce:AddTags", "to warn"),
     (Command::Guard, "ClustersOfAllMarked elasticmapreduce:SetTerminationProtection", "of one that is protected"),
     (Command::Guard, "Homes s3:GetBucketTagging", "of homes past their term"),
-    (Command::Guard, "SchedulesOfAll scheduler:DeleteSchedule", "before its moment"),
     (Command::Guard, "Topics sns:Publish", "where a topic is to be told"),
     (Command::Guard, "GroupsOfAllMarked ec2:RevokeSecurityGroupEgress", "where a rule outwards names a group"),
     (Command::Guard, "EverythingInTheEu ec2:DescribeNetworkInterfaces", "where something holds on to a group"),

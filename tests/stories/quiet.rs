@@ -16,8 +16,9 @@ fn a_plan_with_nothing_to_do_asks_little_and_nothing_twice() {
     insta::assert_snapshot!(plan.out, @"
     fruits-demo in eu-west-3 (Paris), account 000000000000
 
-    Cost: [amount] USD an hour, [amount] USD for its whole lifetime, [amount] USD if forgotten for a weekend (estimates, prices of 2025-03)
-    Nothing to do: 12 resources as declared.
+    Cost: [amount] USD an hour (EC2 0.672, EMR's fee 0.144, EBS 0.030, public IPv4 0.015)
+          [amount] USD until its end, [amount] USD if forgotten for a night, [amount] USD for a weekend (estimates, prices of 2025-03)
+    Nothing to do: 14 resources as declared.
     ");
 
     let calls = aws.calls();

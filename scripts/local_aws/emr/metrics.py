@@ -6,7 +6,7 @@ be made up: a cluster that starts, ends or has ended has none.
 
 import math
 
-from .model import USABLE, Cluster, Step
+from .model import ENDED, Cluster, Step
 
 EVERY = 300  # seconds; a minute under managed scaling, which is not modelled
 NAMES = (
@@ -26,9 +26,9 @@ def points(c: Cluster, name: str, start: float, end: float) -> list[tuple[float,
 
 
 def ended(c: Cluster) -> float:
-    """When it began to end, once it was ready."""
+    """When it began to end."""
     states = [*c.past, (c.entered, c.state, c.reason)]
-    return next((began for began, state, _ in states if began >= c.ready and state not in USABLE), math.inf)
+    return next((began for began, state, _ in states if state in ("TERMINATING", *ENDED)), math.inf)
 
 
 def value(c: Cluster, name: str, t: float) -> float:

@@ -17,7 +17,7 @@ from .firing import Firing
 
 STATUS = {"AccessDeniedException": 403, "ResourceNotFoundException": 404, "ConflictException": 409}
 PAGE = 100
-OWN = ("ClientToken", "Content", "Since", "Fired")  # of a record, and never told
+OWN = ("ClientToken", "Content", "At", "Since", "Fired")  # of a record, and never told
 
 
 class Scheduler:
@@ -69,6 +69,9 @@ class Call:
     def said(self) -> dict:
         """What the request says, after all that it is refused for."""
         content = asked.said(self.name, self.body)
+        at = moment(content)
+        if at is not None and at < self.now and self.world.past_schedules == "refused":
+            raise invalid(f"Invalid Schedule Expression {content['ScheduleExpression']}: it is in the past.")
         group = content["GroupName"]
         if group != asked.DEFAULT_GROUP and group not in groups():
             raise Refused("ResourceNotFoundException", f"Schedule group {group} does not exist.")
@@ -97,7 +100,12 @@ def update_schedule(call: Call) -> dict:
 
 
 def keep(call: Call, made: dict, content: dict) -> None:
-    schedules()[call.key()] = {**made, **content, "LastModificationDate": call.now, "Since": call.now, "Fired": False}
+    own = {"LastModificationDate": call.now, "At": moment(content), "Since": call.now, "Fired": False}
+    schedules()[call.key()] = {**made, **content, **own}
+
+
+def moment(content: dict) -> float | None:
+    return asked.moment(content["ScheduleExpression"], content["ScheduleExpressionTimezone"])
 
 
 def get_schedule(call: Call) -> dict:

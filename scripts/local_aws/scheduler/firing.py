@@ -36,29 +36,26 @@ class Firing:
         """All schedules of all accounts, and what became of those that fired, oldest first."""
         there = [
             {"account": account, "region": region, "group": one["GroupName"], "name": one["Name"], "state": one["State"],
-             "at": moment_of(one), "fired": one["Fired"]}
+             "at": one["At"], "fired": one["Fired"]}
             for (account, region, _), one in sorted(self._records().items())
         ]
         return {"schedules": there, "fired": list(self._told)}
 
     def due(self, now: float) -> list[Due]:
         """What is to be fired by now, in the order of its moments."""
-        found = []
-        for (account, region, key), one in self._records().items():
-            moment = moment_of(one)
-            if self._waits(one) and moment is not None and moment <= now:
-                found.append(Due(moment, Scope(account, region), key, asked.clusters(one["Target"]) or []))
-        return sorted(found)
+        return sorted(
+            Due(one["At"], Scope(account, region), key, asked.clusters(one["Target"]) or [])
+            for (account, region, key), one in self._records().items() if self._waits(one) and one["At"] <= now
+        )
 
     def pending(self) -> bool:
         return any(self._waits(one) for one in self._records().values())
 
     def _waits(self, one: dict) -> bool:
-        if one["State"] != "ENABLED" or one["Fired"]:
+        if one["State"] != "ENABLED" or one["Fired"] or one["At"] is None:
             return False
-        moment = moment_of(one)
         # What becomes of a moment that was past when it was said is not documented: see the world's past_schedules.
-        return moment is not None and (moment >= one["Since"] or self._world.past_schedules == "at_once")
+        return one["At"] >= one["Since"] or self._world.past_schedules == "at_once"
 
     def fire(self, due: Due) -> None:
         """In a context of its own, so that whoever happens to call meanwhile is not taken for the role."""
@@ -111,7 +108,3 @@ class Firing:
         from ministack.services import scheduler
 
         return scheduler._schedules._data
-
-
-def moment_of(one: dict) -> float | None:
-    return asked.moment(one["ScheduleExpression"], one["ScheduleExpressionTimezone"])

@@ -103,6 +103,10 @@ def check_target(target: dict) -> None:
     universal = UNIVERSAL.fullmatch(arn)
     if universal is None or READS.match(universal[2]) or not known(*universal.groups()):
         raise invalid(f"{arn} is not a valid target: Scheduler calls no such operation.")
+    try:
+        json.loads(target.get("Input") or "{}")
+    except ValueError as problem:
+        raise invalid(f"The input of a universal target must be well-formed JSON: {problem}.") from None
 
 
 def known(service: str, operation: str) -> bool:

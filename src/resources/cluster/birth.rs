@@ -19,7 +19,7 @@ use crate::cloud::error::{Class, CloudError, call};
 use crate::cloud::promise::Promise;
 use crate::resource::{Address, Cx, Id, Ref, Resource};
 use crate::resources::once::{Once, home_name, once};
-use crate::resources::{role_path, wait};
+use crate::resources::{end, role_arn, wait};
 
 /// Times a cluster is asked for again after an answer that leaves no cluster behind.
 const TRIES: usize = 3;
@@ -36,6 +36,10 @@ pub struct Birth {
     pub root_volume: Option<Volume>,
     /// How long it may live.
     pub lifetime: Duration,
+    /// When it ends, where a person says so.
+    pub until: Option<Timestamp>,
+    /// Who ends it then.
+    pub end_role: Ref,
     /// Whether whoever ends it at its end may lift its termination protection.
     pub liftable: bool,
     /// What must be there before it, without being bound to it.
@@ -93,8 +97,13 @@ pub(super) async fn start(cluster: &Cluster, cx: &Cx) -> Result<Id, CloudError> 
             // EMR protects every cluster with several primary nodes, whatever it was told.
             cluster.put_protection(cx, &id).await?;
         }
-        match life::settle(cx, &address, &id).await {
+        // Its end is AWS's from the first moment on, whatever becomes of us.
+        let Some(birth) = &cluster.birth else { return Err(CloudError::bug("a cluster without its birth")) };
+        let wanted = end::Wanted { cluster: &id.0, role: &birth.end_role, at: None, lifetime: birth.lifetime };
+        let (settled, ended) = futures::join!(life::settle(cx, &address, &id), end::put(cx, &wanted));
+        match settled {
             Ok(()) => {
+                ended?;
                 asked.forget(cx).await?;
                 return Ok(id);
             }
@@ -153,7 +162,7 @@ async fn run_job_flow(cluster: &Cluster, cx: &Cx, nonce: &str) -> Result<Id, Clo
         .emr_managed_slave_security_group(cx.id_of(&fixed.core_group)?)
         .set_service_access_security_group(fixed.service_group.as_ref().map(|group| cx.id_of(group)).transpose()?)
         .build();
-    let service_role = service_role(cluster, cx).await?;
+    let service_role = role_arn(cx, &fixed.service_role).await?;
     let mut run = cx
         .cloud
         .emr
@@ -192,7 +201,7 @@ async fn run_job_flow(cluster: &Cluster, cx: &Cx, nonce: &str) -> Result<Id, Clo
 
 /// What it is promised, counted from now.
 async fn promise(cluster: &Cluster, birth: &Birth, cx: &Cx) -> Result<Promise, CloudError> {
-    let expires = cx.clock.now().checked_add(birth.lifetime);
+    let expires = birth.until.map_or_else(|| cx.clock.now().checked_add(birth.lifetime), Ok);
     let idle = cluster.changeable.idle.and_then(|idle| u64::try_from(idle).ok());
     Ok(Promise {
         home: home_name(cx).await?,
@@ -201,17 +210,6 @@ async fn promise(cluster: &Cluster, birth: &Birth, cx: &Cx) -> Result<Promise, C
         idle: idle.map_or(birth.lifetime, Duration::from_secs),
         liftable: birth.liftable,
     })
-}
-
-/// Its ARN: EMR takes no bare name of a role that has a path.
-async fn service_role(cluster: &Cluster, cx: &Cx) -> Result<String, CloudError> {
-    let name = cx.id_of(&cluster.fixed.service_role)?;
-    let Ref::Ours(_) = &cluster.fixed.service_role else {
-        let role = call("iam GetRole", cx.cloud.iam.get_role().role_name(&name).send()).await?.role;
-        return role.map(|role| role.arn).ok_or_else(|| CloudError::failed(format!("IAM tells no ARN of role {name}")));
-    };
-    let path = format!("role{}{name}", role_path(&cx.stack));
-    Ok(cx.cloud.region.arn("iam", false, cx.cloud.account().await?, &path))
 }
 
 pub(super) fn instance_group(group: &NodeGroup, role: InstanceRoleType) -> InstanceGroupConfig {

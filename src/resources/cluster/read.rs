@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 use super::{Changeable, Cluster, Configuration, Digests, Fixed, Life, NAME, groups, life};
 use crate::cloud::error::{CloudError, call};
 use crate::cloud::mark::{Lost, Mark, marked, own_tags};
+use crate::cloud::promise::EXPIRES;
 use crate::resource::{Address, Cx, Id, Live, Phase, Ref};
 
 /// The tag that ties a cluster to the intent it was asked for with.
@@ -199,6 +200,7 @@ fn projected(key: String, cluster: &Described, found: &[InstanceGroup], idle: Op
         keep_alive: cluster.auto_terminate != Some(true),
         termination_protection: cluster.termination_protected == Some(true),
         step_concurrency: cluster.step_concurrency_level.unwrap_or(1),
+        expires: all_tags.get(EXPIRES).and_then(|at| at.parse().ok()),
         tags: own_tags(&all_tags),
     };
     Cluster {
@@ -317,7 +319,7 @@ fn facts(id: &Id, cluster: &Described, status: &ClusterStatus) -> Value {
         "ready": at(timeline.and_then(|t| t.ready_date_time.as_ref())),
         "ended": at(timeline.and_then(|t| t.end_date_time.as_ref())),
         "reason": status.state_change_reason.as_ref().and_then(|r| r.message.clone()).filter(|m| !m.is_empty()),
-        "expires": tags(cluster).get("fruitsinfra:expires"),
+        "expires": tags(cluster).get(EXPIRES),
         "primary": cluster.master_public_dns_name,
         "logs": cluster.log_uri().map(|uri| uri.replacen("s3n://", "s3://", 1)),
     })

@@ -19,9 +19,10 @@ fn existing(cx: &mut Cx<'_>) {
     let stack = cx.stack;
     let nodes = stack.roles.nodes.existing();
     let scaling = stack.cluster.as_ref().and_then(|cluster| cluster.auto_scaling_role.as_ref());
-    let named: [(&[&str], _, _, _); 4] = [
+    let named: [(&[&str], _, _, _); 5] = [
         (&["roles", "nodes"], nodes, "role", 64),
         (&["roles", "service"], stack.roles.service.as_ref(), "role", 64),
+        (&["roles", "end"], stack.roles.end.as_ref(), "role", 64),
         (&["instance_profile"], stack.instance_profile.as_ref(), "instance-profile", 128),
         (&["cluster", "auto_scaling_role"], scaling, "role", 64),
     ];

@@ -159,6 +159,10 @@ fn limits(cx: &mut Cx<'_>) {
         let message = format!("idling for {idle} exceeds the limit of {}", stack.limits.idle);
         cx.error("FI126", &path, message, "shorten it, or raise `limits.idle`");
     }
+    if stack.eur_per_usd.is_some_and(|rate| !(0.1..=10.0).contains(&rate)) {
+        let message = "this is no rate of euros for a dollar";
+        cx.error("FI130", &["eur_per_usd"], message, "write what a dollar costs in euros, as in 0.92");
+    }
     if stack.limits.lifetime < Period::minutes(15) {
         let message = format!("a life of {} ends before the cluster has started", stack.limits.lifetime);
         cx.error("FI125", &["limits", "lifetime"], message, "a start alone takes 5 to 15 minutes: write 1h or more");

@@ -62,6 +62,7 @@ fn existing(cx: &mut Cx<'_>) {
     }
     named.extend(stack.roles.nodes.existing().map(|role| (vec!["roles", "nodes", "existing"], role)));
     named.extend(stack.roles.service.iter().map(|role| (vec!["roles", "service", "existing"], role)));
+    named.extend(stack.roles.end.iter().map(|role| (vec!["roles", "end", "existing"], role)));
     named.extend(stack.instance_profile.iter().map(|profile| (vec!["instance_profile", "existing"], profile)));
     let scaling = stack.cluster.iter().filter_map(|cluster| cluster.auto_scaling_role.as_ref());
     named.extend(scaling.map(|role| (vec!["cluster", "auto_scaling_role", "existing"], role)));

@@ -86,7 +86,7 @@ fn scripts(data: &[u8]) {
         }
     }
     let desired = blueprint::blueprint(stack, &materials, &around);
-    let cost = price::estimate(stack);
+    let cost = price::estimate(stack, &price::Table::built_in(), stack.limits.lifetime.into());
     // A plan may refuse (two resources at one address); it must not panic.
     if let Ok(plan) = plan::<Arc<dyn Resource>>(&desired, &[]) {
         let shown = Shown { cost: Some(&cost), ..Shown::of(stack, &around.account) };

@@ -1,0 +1,123 @@
+//! What a person wants of a stack, and with what consent: the commands that change something differ in nothing else.
+
+use jiff::Timestamp;
+
+use crate::blueprint::{Materials, blueprint};
+use crate::cli::Failure;
+use crate::cli::session::{Session, World};
+use crate::plan::{self, Plan};
+use crate::policy::{Allowance, Terms};
+use crate::price::{self, Cost};
+use crate::resource::{Live, OnDown};
+use crate::resources::{end, on_down};
+use crate::stack::Period;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::cli) enum Aim {
+    Up,
+    /// The cluster's end, so much later.
+    Extend(Period),
+    Down,
+    Destroy,
+}
+
+impl Aim {
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Self::Up => "up",
+            Self::Extend(_) => "extend",
+            Self::Down => "down",
+            Self::Destroy => "destroy",
+        }
+    }
+
+    /// Whether it is over once nothing is left that costs by the hour.
+    pub(super) fn ends(self) -> bool {
+        matches!(self, Self::Down | Self::Destroy)
+    }
+
+    /// The plan towards it.
+    pub(super) async fn plan(self, session: &Session, world: &World) -> Result<Plan<Live>, Failure> {
+        Ok(match self {
+            Self::Up => plan::plan(&session.desired(world).await?, &world.live)?,
+            Self::Extend(_) => {
+                let stack = crate::stack::Stack { until: self.until(session, world)?, ..session.stack.clone() };
+                // Only moments are compared: nothing has to be rendered for them.
+                let desired = blueprint(&stack, &Materials::default(), &world.around);
+                plan::plan(&desired, &world.live)?.only(&["expires", "at"])
+            }
+            Self::Down => plan::removal(&world.live, |address| on_down(address.kind) == OnDown::Stays),
+            Self::Destroy => plan::removal(&world.live, |_| false),
+        })
+    }
+
+    /// When the cluster is to end, if a person says so.
+    pub(super) fn until(self, session: &Session, world: &World) -> Result<Option<Timestamp>, Failure> {
+        let Self::Extend(by) = self else { return Ok(session.stack.until) };
+        let Some(cluster) = world.cluster() else {
+            return Err(Failure::failed("no cluster runs, so none has an end to move").hint(session.command("up")));
+        };
+        let moment = |live: &Live, key: &str| live.resource.facts()[key].as_str().and_then(|at| at.parse().ok());
+        let schedule = world.live.iter().find(|live| live.resource.address() == end::address());
+        // The schedule moves last: what was interrupted on the way is asked for again, and not added to.
+        let now: Option<Timestamp> =
+            schedule.and_then(|live| moment(live, "at")).or_else(|| moment(cluster, "expires"));
+        let Some(now) = now else {
+            return Err(Failure::failed("the cluster was given no end yet").hint(session.command("up")));
+        };
+        let later = now.checked_add(std::time::Duration::from(by));
+        later.map(Some).map_err(|_| Failure::usage(format!("{by} later is beyond all calendars")))
+    }
+
+    /// What it costs to have it: what ends something starts nothing.
+    pub(super) fn cost(self, session: &Session) -> Option<Cost> {
+        let now = session.cx.clock.now();
+        let until = session.stack.until.and_then(|until| std::time::Duration::try_from(until.duration_since(now)).ok());
+        let lasting = until.unwrap_or(session.stack.limits.lifetime.into());
+        (!self.ends()).then(|| price::estimate(&session.stack, &session.prices, lasting))
+    }
+
+    /// What its plan is held against.
+    pub(super) fn terms<'a>(
+        self,
+        session: &'a Session,
+        world: &World,
+        cost: Option<&'a Cost>,
+        allowed: Option<&'a Allowance>,
+    ) -> Result<Terms<'a>, Failure> {
+        let born = world.cluster().and_then(|live| live.resource.facts()["since"].as_str()?.parse().ok());
+        let born: Timestamp = born.unwrap_or_else(|| session.cx.clock.now());
+        let until = if self.ends() { None } else { self.until(session, world)? };
+        let end = until.map(|until| (until, born + std::time::Duration::from(session.stack.limits.lifetime)));
+        Ok(Terms { end, allowed, ..Terms::of(&session.stack, cost) })
+    }
+}
+
+/// What the change commands take.
+#[derive(Clone, Debug, clap::Args)]
+pub(in crate::cli) struct Consent {
+    /// Answer the question with yes
+    #[arg(long)]
+    pub(in crate::cli) yes: bool,
+    /// Wait this long for another owner to finish (5m)
+    #[arg(long, value_name = "TIME")]
+    pub(in crate::cli) wait: Option<Period>,
+}
+
+/// What commands take that may exceed a limit.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub(in crate::cli) struct Allow {
+    /// Pass one limit, by the code of its refusal; the reason is recorded
+    #[arg(long, value_name = "CODE", requires = "because")]
+    allow: Option<String>,
+    /// Why the limit may be passed
+    #[arg(long, value_name = "REASON", requires = "allow")]
+    because: Option<String>,
+}
+
+impl Allow {
+    pub(in crate::cli) fn allowance(&self) -> Result<Option<Allowance>, Failure> {
+        let Some((code, because)) = self.allow.as_ref().zip(self.because.as_ref()) else { return Ok(None) };
+        Allowance::new(code, because).map(Some).map_err(Failure::usage)
+    }
+}
