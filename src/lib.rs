@@ -29,6 +29,7 @@
 //! | [`permissions`] | what a caller must be allowed, from one table of calls | grant what no call asks for |
 //! | [`lease`], [`ledger`], [`event`] | one writer a stack; what was done; all that can happen | need an unlock; be read by a plan; print |
 //! | [`engine`] | an approved plan -> a concurrent walk | decide, retry, print |
+//! | [`guard`] | what is left running, why it should end, and sweeps that nobody starts | end work that advances |
 //! | [`job`], [`sync`], [`local`] | steps followed, files sent, the embedded AWS | hold the lease while waiting |
 //! | [`ui`] | facts -> text, JSON, progress | ask AWS |
 //! | [`cli`] | one file a command | decide about AWS |
@@ -45,6 +46,7 @@ pub mod cli;
 pub mod cloud;
 pub mod engine;
 pub mod event;
+pub mod guard;
 pub mod job;
 pub mod lease;
 pub mod ledger;

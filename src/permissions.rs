@@ -29,10 +29,12 @@ pub enum Command {
     Up,
     Down,
     Destroy,
+    /// Of all stacks of the account, whichever the policy is printed for.
+    Guard,
 }
 
 impl Command {
-    pub const ALL: [Self; 4] = [Self::Plan, Self::Up, Self::Down, Self::Destroy];
+    pub const ALL: [Self; 5] = [Self::Plan, Self::Up, Self::Down, Self::Destroy, Self::Guard];
 
     pub const fn name(self) -> &'static str {
         match self {
@@ -40,6 +42,7 @@ impl Command {
             Self::Up => "up",
             Self::Down => "down",
             Self::Destroy => "destroy",
+            Self::Guard => "guard",
         }
     }
 }
@@ -118,6 +121,9 @@ fn resources(on: On, stack: &Stack, around: &Surroundings) -> Vec<String> {
     let region = around.region;
     let iam = |resource: String| region.arn("iam", false, &around.account, &resource);
     let ec2 = |resource: &str| vec![region.arn("ec2", true, &around.account, resource)];
+    // All regions: the condition of every document leaves those of the EU.
+    let everywhere =
+        |service: &str, resource: &str| format!("arn:{}:{service}:*:{}:{resource}", region.partition(), around.account);
     let path = role_path(&stack.name);
     let below = |places: Vec<Place>| {
         let name = |place: &Place| stack.bucket_name(&place.bucket, &around.account);
@@ -184,6 +190,12 @@ fn resources(on: On, stack: &Stack, around: &Surroundings) -> Vec<String> {
         // Its id is not known without a look, and the tags of what is made in it are asked for anyway.
         On::Networks => ec2("vpc/*"),
         On::Groups => ec2("security-group/*"),
+        On::Homes => vec![s3(region, &format!("*-{HOME}-{}", around.account), "")],
+        On::InHomes => vec![s3(region, &format!("*-{HOME}-{}", around.account), "fruitsinfra/*")],
+        On::GroupsOfAll => vec![everywhere("ec2", "security-group/*")],
+        On::ClustersOfAll => vec![everywhere("elasticmapreduce", "cluster/*")],
+        On::SchedulesOfAll => vec![everywhere("scheduler", "schedule/default/*-end")],
+        On::Topics => vec![everywhere("sns", "*")],
         On::Clusters => vec![region.arn("elasticmapreduce", true, &around.account, "cluster/*")],
         On::Schedule => {
             let name = format!("schedule/default/{}", end::name(&stack.name));
@@ -213,6 +225,8 @@ fn condition(given: Given, stack: &Stack, around: &Surroundings) -> Option<Value
     let (key, value) = match given {
         Given::Always => return None,
         Given::InItsRegion => ("aws:RequestedRegion", region.to_string()),
+        Given::InTheEu => return Some(json!({"StringEquals": {"aws:RequestedRegion": regions(region)}})),
+        Given::Marked => return Some(json!({"Null": {"aws:ResourceTag/fruitsinfra:stack": "false"}})),
         Given::OfThisStack => ("aws:ResourceTag/fruitsinfra:stack", stack.name.clone()),
         Given::BornMarked => ("aws:RequestTag/fruitsinfra:stack", stack.name.clone()),
         Given::AtCreationOf(action) => ("ec2:CreateAction", action.into()),
@@ -310,14 +324,18 @@ mod tests {
     #[test]
     fn all_resources_are_meant_only_where_nothing_else_can_be_written() {
         let unnamable = [
+            "cloudwatch:GetMetricData",
             "ec2:DescribeInstanceTypeOfferings",
+            "ec2:DescribeInstances",
             "ec2:DescribeNetworkInterfaces",
+            "ec2:DescribeRegions",
             "ec2:DescribeSecurityGroups",
             "ec2:DescribeSubnets",
             "ec2:DescribeVpcEndpoints",
             "elasticmapreduce:ListClusters",
             "elasticmapreduce:RunJobFlow",
             "s3:ListAllMyBuckets",
+            "scheduler:ListSchedules",
         ];
         for (path, stack) in stacks() {
             for command in Command::ALL {

@@ -148,10 +148,22 @@ fn render(folder: &Path, name: &str, values: &Value) -> Result<String, ScriptErr
     let text = if let Some(beside) = beside(folder, name)? {
         load_script(&beside).map_err(ScriptError::Refused)?
     } else {
-        let ours = TEMPLATES.get_file(name).and_then(|file| file.contents_utf8());
-        ours.ok_or_else(|| ScriptError::NoTemplate { name: name.into(), known: known(&TEMPLATES).join(", ") })?
-            .to_owned()
+        ours(name)?.to_owned()
     };
+    fill(name, &text, values)
+}
+
+/// Renders a template of ours, whatever lies beside a stack.
+pub fn embedded(name: &str, values: &Value) -> Result<String, ScriptError> {
+    fill(name, ours(name)?, values)
+}
+
+fn ours(name: &str) -> Result<&'static str, ScriptError> {
+    let ours = TEMPLATES.get_file(name).and_then(|file| file.contents_utf8());
+    ours.ok_or_else(|| ScriptError::NoTemplate { name: name.into(), known: known(&TEMPLATES).join(", ") })
+}
+
+fn fill(name: &str, text: &str, values: &Value) -> Result<String, ScriptError> {
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment.set_fuel(Some(STEPS));
@@ -160,7 +172,7 @@ fn render(folder: &Path, name: &str, values: &Value) -> Result<String, ScriptErr
         line: error.line().unwrap_or(1),
         cause: error.to_string(),
     };
-    environment.add_template(name, &text).map_err(failed)?;
+    environment.add_template(name, text).map_err(failed)?;
     environment
         .get_template(name)
         .and_then(|template| template.render(minijinja::value::Serde(values)))

@@ -37,6 +37,20 @@ pub fn lasting(long: Duration) -> String {
     }
 }
 
+/// `45 s`, `47 min`, `3 h`, `2 h 10 min`, `3 d 4 h`: no finer than it matters.
+pub fn about(long: Duration) -> String {
+    let seconds = long.as_secs();
+    let parts = |n: u64, unit: &str, rest: u64, smaller: &str| {
+        if rest == 0 { format!("{n} {unit}") } else { format!("{n} {unit} {rest} {smaller}") }
+    };
+    match seconds {
+        s if s < 60 => format!("{s} s"),
+        s if s < 3600 => format!("{} min", s / 60),
+        s if s < 172_800 => parts(s / 3600, "h", s % 3600 / 60, "min"),
+        s => parts(s / 86400, "d", s % 86400 / 3600, "h"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -50,5 +64,7 @@ mod tests {
         assert_eq!(lasting(Duration::from_secs(59)), "59 s");
         assert_eq!(lasting(Duration::from_secs(185)), "3 min 05 s");
         assert_eq!(lasting(Duration::from_mins(130)), "2 h 10 min");
+        let told = [45, 2850, 10800, 7800, 273_600].map(|seconds| about(Duration::from_secs(seconds)));
+        assert_eq!(told, ["45 s", "47 min", "3 h", "2 h 10 min", "3 d 4 h"]);
     }
 }

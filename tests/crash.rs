@@ -60,6 +60,11 @@ fn a_run_killed_at_any_operation_is_followed_on_and_not_repeated() {
 }
 
 #[test]
+fn a_sweep_killed_at_any_operation_is_completed_by_the_next_one() {
+    at_every_operation(&[Flow::Guard]);
+}
+
+#[test]
 fn what_listings_do_not_show_yet_is_not_made_twice() {
     suite(&[Flow::UpFromNothing, Flow::UpWithReplacement, Flow::Run, Flow::Destroy], |stage, draw| {
         let mut trials = Vec::new();
@@ -73,7 +78,7 @@ fn what_listings_do_not_show_yet_is_not_made_twice() {
 
 #[test]
 fn a_recovery_that_is_killed_too_is_completed_by_running_it_again() {
-    suite(&[Flow::Run], |stage, draw| {
+    suite(&[Flow::Run, Flow::Guard], |stage, draw| {
         let twice = |flow, draw: &mut fastrand::Rng| stage.twice(flow, draw);
         Flow::ALL.into_iter().flat_map(|flow| [twice(flow, draw), twice(flow, draw)]).collect()
     });

@@ -10,4 +10,5 @@ mod properties;
 mod roundtrip;
 mod stories;
 mod support;
+mod traces;
 mod wheels;

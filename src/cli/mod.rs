@@ -8,6 +8,9 @@ mod destroy;
 mod down;
 mod end;
 mod extend;
+mod guard;
+mod guard_finish;
+mod guard_install;
 mod init;
 mod local;
 mod logs;
@@ -99,6 +102,7 @@ enum Command {
     Prices(prices::Args),
     Down(down::Args),
     Destroy(destroy::Args),
+    Guard(guard::Args),
     Render(render::Args),
     Local(local::Args),
     Schema(schema::Args),
@@ -228,6 +232,7 @@ fn forms(command: &Command) -> &'static [Output] {
         Command::Init(_) | Command::Completions(_) | Command::Man(_) | Command::Render(_) | Command::Logs(_) => {
             &[Output::Text]
         }
+        Command::Guard(args) if args.installs() => &[Output::Text],
         _ => &[Output::Text, Output::Json],
     }
 }
@@ -256,6 +261,7 @@ async fn dispatch(global: &Global, command: &Command) -> Ended {
         Command::Cost(args) => cost::run(global, args).await,
         Command::Down(args) => down::run(global, args).await,
         Command::Destroy(args) => destroy::run(global, args).await,
+        Command::Guard(args) => guard::run(global, args).await,
         Command::Render(args) => render::run(global, args).await,
         Command::Local(args) => local::run(global, args).await,
         Command::Schema(args) => schema::run(global, args),

@@ -1,6 +1,6 @@
 //! `render`: the texts that would run, and the policies of those who run them, without a connection.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::session::{self, load};
 use super::{DONE, Ended, Failure, Global};
@@ -8,6 +8,7 @@ use crate::blueprint::{bootstrap_key, roles};
 use crate::cloud::surroundings::Surroundings;
 use crate::permissions::{self, Command};
 use crate::stack::Stack;
+use crate::ui::Ui;
 
 /// Write the scripts a stack would run, and the policies of its roles and of its callers
 #[derive(Debug, clap::Args)]
@@ -51,15 +52,20 @@ pub(super) async fn run(global: &Global, args: &Args) -> Ended {
     if wanted(Target::Policy) {
         files.extend(policies(&stack, &around)?);
     }
-    let Some(out) = &args.out else {
-        for (name, text) in &files {
-            let header = if files.len() > 1 { format!("# --- {name}\n") } else { String::new() };
+    deliver(ui, args.out.as_deref(), &files)
+}
+
+/// Writes files by name into a folder, and tells their paths; without a folder, prints them.
+pub(super) fn deliver(ui: Ui, out: Option<&Path>, files: &[(impl AsRef<str>, String)]) -> Ended {
+    let Some(out) = out else {
+        for (name, text) in files {
+            let header = if files.len() > 1 { format!("# --- {}\n", name.as_ref()) } else { String::new() };
             ui.out(format!("{header}{}", text.trim_end()));
         }
         return Ok(DONE);
     };
     for (name, text) in files {
-        let path = out.join(name);
+        let path = out.join(name.as_ref());
         let written = std::fs::create_dir_all(out).and_then(|()| std::fs::write(&path, text));
         written.map_err(|e| Failure::failed(format!("{} cannot be written: {e}", path.display())))?;
         ui.out(path.display().to_string());

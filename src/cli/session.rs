@@ -16,6 +16,7 @@ use crate::cloud::error::CloudError;
 use crate::cloud::http::{Contacts, Http, host_of};
 use crate::cloud::surroundings::{self, Surroundings};
 use crate::cloud::{Cancel, Cloud, Endpoint, Stop};
+use crate::policy::Refusal;
 use crate::price::Table;
 use crate::residency::EuRegion;
 use crate::resource::{Cx, Live, Phase, Progress, Resource};
@@ -208,24 +209,25 @@ fn is_loopback(url: &str) -> bool {
 /// The cloud of a region, and the clock that it keeps.
 pub(super) async fn connect(global: &Global, region: EuRegion) -> Result<(Cloud, Clock), Failure> {
     let endpoint = endpoint(global, global.ui()).await?;
-    let cloud = Cloud::connect(region, &endpoint).await;
-    let clock = match &endpoint {
-        Endpoint::Local(url) => {
-            let http = Http::new(&Contacts::default(), Duration::from_secs(5));
-            Clock::served(http, format!("{url}/_local/clock")).await.map_err(|e| Failure::failed(e.to_string()))?
-        }
-        // The embedded AWS owns time whichever way it is reached; any other server has no such clock.
-        Endpoint::Named(url) if is_loopback(url) => {
-            let http = Http::new(&Contacts::default(), Duration::from_secs(5));
-            Clock::served(http, format!("{}/_local/clock", url.trim_end_matches('/'))).await.unwrap_or(Clock::System)
-        }
-        Endpoint::Named(_) | Endpoint::Aws => Clock::System,
+    Ok((Cloud::connect(region, &endpoint).await, clock(&endpoint).await?))
+}
+
+/// The clock that a server of ours keeps, or this machine's.
+pub(super) async fn clock(endpoint: &Endpoint) -> Result<Clock, Failure> {
+    let served = |url: &str| {
+        let http = Http::new(&Contacts::default(), Duration::from_secs(5));
+        Clock::served(http, format!("{}/_local/clock", url.trim_end_matches('/')))
     };
-    Ok((cloud, clock))
+    match endpoint {
+        Endpoint::Local(url) => served(url).await.map_err(|e| Failure::failed(e.to_string())),
+        // The embedded AWS owns time whichever way it is reached; any other server has no such clock.
+        Endpoint::Named(url) if is_loopback(url) => Ok(served(url).await.unwrap_or(Clock::System)),
+        Endpoint::Named(_) | Endpoint::Aws => Ok(Clock::System),
+    }
 }
 
 /// Where the calls go, said aloud if it is not AWS.
-async fn endpoint(global: &Global, ui: Ui) -> Result<Endpoint, Failure> {
+pub(super) async fn endpoint(global: &Global, ui: Ui) -> Result<Endpoint, Failure> {
     if global.local {
         let status = local::start(&local::Options::default(), |line| ui.say(line)).await?;
         return Ok(Endpoint::Local(status.endpoint));
@@ -237,6 +239,11 @@ async fn endpoint(global: &Global, ui: Ui) -> Result<Endpoint, Failure> {
         }
         _ => Ok(Endpoint::Aws),
     }
+}
+
+/// Why a plan was refused, in one line.
+pub(super) fn refused(refusals: &[Refusal]) -> String {
+    refusals.iter().map(|refusal| refusal.message.as_str()).collect::<Vec<_>>().join("; ")
 }
 
 /// Stops on Ctrl-C and SIGTERM: the first asks, the second ends at once.

@@ -17,6 +17,11 @@ pub fn since_boot() -> Duration {
     seconds.and_then(|s| Duration::try_from_secs_f64(s).ok()).unwrap_or_else(|| BEGUN.elapsed())
 }
 
+/// A moment as the SDKs tell it.
+pub fn moment_of(told: &aws_smithy_types::DateTime) -> Option<Timestamp> {
+    Timestamp::new(told.secs(), i32::try_from(told.subsec_nanos()).ok()?).ok()
+}
+
 #[derive(Clone, Debug)]
 pub enum Clock {
     System,

@@ -32,6 +32,15 @@ impl Contacts {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(host.to_owned()).or_default() += 1;
     }
 
+    /// Counts what others called as well.
+    pub fn add(&self, others: &Self) {
+        let others = others.hosts();
+        let mut hosts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        for (host, count) in others {
+            *hosts.entry(host).or_default() += count;
+        }
+    }
+
     pub fn hosts(&self) -> BTreeMap<String, usize> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -141,6 +150,16 @@ pub enum HttpError {
     Status { host: String, status: u16 },
     #[error("{host} answered something else than expected: {cause}")]
     Answer { host: String, cause: String },
+}
+
+impl HttpError {
+    /// The HTTP status it was answered with, if it was answered.
+    pub fn status(&self) -> Option<u16> {
+        match self {
+            Self::Status { status, .. } => Some(*status),
+            Self::Unreachable { .. } | Self::Answer { .. } => None,
+        }
+    }
 }
 
 /// Plain requests beside the SDKs: the embedded AWS's control port, and the published weights.

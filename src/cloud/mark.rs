@@ -39,6 +39,11 @@ impl Mark {
         (mark.stack == stack).then_some(mark)
     }
 
+    /// Reads the mark of whatever stack, or nothing.
+    pub fn read_any(tags: &BTreeMap<String, String>) -> Option<Self> {
+        Self::read(tags, tags.get(STACK)?)
+    }
+
     /// What to type where a thing of this mark lost its tags: without them it is nobody's, and left alone.
     pub fn lost(&self, thing: &Lost<'_>) -> String {
         let tags = if matches!(thing, Lost::Role(_) | Lost::InstanceProfile(_)) {
@@ -91,8 +96,16 @@ pub enum Lost<'a> {
 
 /// Whether somebody's mark is on it, be it another's.
 pub fn marked(tags: &BTreeMap<String, String>) -> bool {
-    tags.contains_key(STACK)
+    stack_of(tags).is_some()
 }
+
+/// The stack that a thing is marked as of, be the mark whole or not.
+pub fn stack_of(tags: &BTreeMap<String, String>) -> Option<&str> {
+    tags.get(STACK).map(String::as_str)
+}
+
+/// The key of the tag by which things of any stack are found.
+pub const MARKED: &str = STACK;
 
 /// The tags a person wrote: all but ours.
 pub fn own_tags(tags: &BTreeMap<String, String>) -> BTreeMap<String, String> {

@@ -2,15 +2,19 @@
 //! `aws_sdk_*` crate; a client for another region cannot be built.
 
 pub mod clock;
+pub mod clusters;
 pub mod error;
 pub mod existing;
 pub mod http;
 pub mod logs;
 pub mod mark;
+pub mod notify;
 pub mod objects;
 pub mod permit;
 pub mod price_list;
 pub mod promise;
+pub mod regions;
+pub mod remains;
 pub mod span;
 pub mod steps;
 pub mod surroundings;
@@ -117,6 +121,14 @@ impl Cloud {
             permit,
             account: Arc::default(),
         }
+    }
+
+    /// Spares a question whose answer is known.
+    #[must_use]
+    pub fn of_account(self, account: &str) -> Self {
+        // One that was asked has the same answer.
+        let _ = self.account.set(account.to_owned());
+        self
     }
 
     /// The caller's account, asked once.

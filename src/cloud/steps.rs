@@ -1,13 +1,18 @@
 //! Steps of a cluster as the rooms above use them: list, look, add. Adding is never retried here: EMR takes
 //! no token, and a lost reply would become a second step.
 
+use std::collections::BTreeSet;
+
 use aws_sdk_emr::config::retry::RetryConfig;
-use aws_sdk_emr::types::{ActionOnFailure, HadoopJarStepConfig, StepConfig, StepStatus};
+use aws_sdk_emr::primitives::DateTime;
+use aws_sdk_emr::types::{ActionOnFailure, HadoopJarStepConfig, StepConfig, StepState, StepStatus, StepTimeline};
+use jiff::Timestamp;
 
 use crate::cloud::Cloud;
+use crate::cloud::clock::moment_of;
 use crate::cloud::error::{Class, CloudError, call};
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Step {
     pub id: String,
     pub name: String,
@@ -15,19 +20,31 @@ pub struct Step {
     pub state: String,
     /// What EMR says of a failure.
     pub reason: Option<String>,
+    pub created: Option<Timestamp>,
+    pub started: Option<Timestamp>,
+    pub ended: Option<Timestamp>,
 }
 
 fn step(id: Option<String>, name: Option<String>, status: Option<&StepStatus>) -> Step {
     let details = status.and_then(|s| s.failure_details.as_ref());
     let reason = details.and_then(|d| d.message.clone().or_else(|| d.reason.clone()));
+    let at = |moment: fn(&StepTimeline) -> Option<DateTime>| {
+        status.and_then(|s| s.timeline.as_ref()).and_then(moment).as_ref().and_then(moment_of)
+    };
     let change = || status.and_then(|s| s.state_change_reason.as_ref()).and_then(|r| r.message.clone());
     Step {
         id: id.unwrap_or_default(),
         name: name.unwrap_or_default(),
         reason: reason.or_else(change),
         state: status.and_then(|s| s.state.as_ref()).map(|s| s.as_str().to_owned()).unwrap_or_default(),
+        created: at(|timeline| timeline.creation_date_time),
+        started: at(|timeline| timeline.start_date_time),
+        ended: at(|timeline| timeline.end_date_time),
     }
 }
+
+/// States of a step that has not ended.
+const OPEN: [StepState; 3] = [StepState::Pending, StepState::Running, StepState::CancelPending];
 
 impl Cloud {
     /// The steps of a cluster, newest first.
@@ -42,6 +59,21 @@ impl Cloud {
                 return Ok(found);
             }
         }
+    }
+
+    /// The newest steps of a cluster, and all that have not ended, however old: one call, or two where there are many.
+    pub async fn recent_steps(&self, cluster: &str) -> Result<Vec<Step>, CloudError> {
+        let page = call("emr ListSteps", self.emr.list_steps().cluster_id(cluster).send()).await?;
+        let (mut found, mut further) = (page.steps.unwrap_or_default(), page.marker.is_some());
+        let mut marker = None;
+        while further {
+            let page = self.emr.list_steps().cluster_id(cluster).set_step_states(Some(OPEN.into())).set_marker(marker);
+            let page = call("emr ListSteps", page.send()).await?;
+            let known: BTreeSet<Option<String>> = found.iter().map(|step| step.id.clone()).collect();
+            found.extend(page.steps.unwrap_or_default().into_iter().filter(|step| !known.contains(&step.id)));
+            (further, marker) = (page.marker.is_some(), page.marker);
+        }
+        Ok(found.into_iter().map(|s| step(s.id, s.name, s.status.as_ref())).collect())
     }
 
     pub async fn step(&self, cluster: &str, id: &str) -> Result<Step, CloudError> {

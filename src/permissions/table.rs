@@ -4,7 +4,7 @@
 //! actions), and the permissions that the API references of S3, IAM, EC2 and EMR name for single parameters: tags
 //! and object ownership at CreateBucket, tags at PutObject, If-Match, tags at RunJobFlow, roles that are handed on.
 
-use super::Command::{self, Destroy, Down, Plan, Up};
+use super::Command::{self, Destroy, Down, Guard, Plan, Up};
 
 /// What a permission is about; [`super`] knows the ARNs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -38,6 +38,15 @@ pub enum On {
     Networks,
     Groups,
     Clusters,
+    /// Homes of all stacks, by the ending of their names, and our own objects in them.
+    Homes,
+    InHomes,
+    /// Of all stacks, in all regions of the EU.
+    GroupsOfAll,
+    ClustersOfAll,
+    SchedulesOfAll,
+    Topics,
+    /// The stack's own.
     Schedule,
 }
 
@@ -46,7 +55,10 @@ pub enum On {
 pub enum Given {
     Always,
     InItsRegion,
+    InTheEu,
     OfThisStack,
+    /// Of any stack: whose mark it bears is not asked.
+    Marked,
     BornMarked,
     AtCreationOf(&'static str),
     PassedTo(&'static str),
@@ -129,11 +141,21 @@ const fn pass(on: On, service: &'static str) -> Need {
     given(Given::PassedTo(service), "iam:PassRole", on)
 }
 
+/// One that can be written for all resources only, and has to be narrowed by region.
+const fn anywhere(action: &'static str) -> Need {
+    given(Given::InTheEu, action, On::Everything)
+}
+
+const fn marked(action: &'static str, on: On) -> Need {
+    given(Given::Marked, action, on)
+}
+
 const EMR: &str = "elasticmapreduce";
+const GUARD: &[Command] = &[Guard];
 
 pub const TABLE: &[Row] = &[
     // AWS refuses it to nobody.
-    row("sts GetCallerIdentity", ALL, &[]),
+    row("sts GetCallerIdentity", &[Plan, Up, Down, Destroy, Guard], &[]),
     // --- S3, looking
     row("s3 ListBuckets", ALL, &[here("s3:ListAllMyBuckets")]),
     row("s3 GetBucketTagging", ALL, &[always("s3:GetBucketTagging", On::Buckets)]),
@@ -318,4 +340,57 @@ pub const TABLE: &[Row] = &[
     row("scheduler DeleteSchedule", WRITING, &[always("scheduler:DeleteSchedule", On::Schedule)]),
     // --- What ends
     row("emr TerminateJobFlows", WRITING, &[ours("elasticmapreduce:TerminateJobFlows", On::Clusters)]),
+    // --- The guard, which knows no stack: it reads everywhere in the EU, and changes only what bears a mark.
+    row("ec2 DescribeRegions", GUARD, &[anywhere("ec2:DescribeRegions")]),
+    row("emr ListClusters", GUARD, &[anywhere("elasticmapreduce:ListClusters")]),
+    row("ec2 DescribeInstances", GUARD, &[anywhere("ec2:DescribeInstances")]),
+    row("cloudwatch GetMetricData", GUARD, &[anywhere("cloudwatch:GetMetricData")]),
+    row("ec2 DescribeSecurityGroups", GUARD, &[anywhere("ec2:DescribeSecurityGroups")]),
+    row("scheduler ListSchedules", GUARD, &[anywhere("scheduler:ListSchedules")]),
+    row("scheduler GetSchedule", GUARD, &[always("scheduler:GetSchedule", On::SchedulesOfAll)]),
+    row("s3 ListBuckets", GUARD, &[anywhere("s3:ListAllMyBuckets")]),
+    row("s3 GetBucketTagging", GUARD, &[always("s3:GetBucketTagging", On::Homes)]),
+    row("emr DescribeCluster", GUARD, &[always("elasticmapreduce:DescribeCluster", On::ClustersOfAll)]),
+    row("emr ListSteps", GUARD, &[always("elasticmapreduce:ListSteps", On::ClustersOfAll)]),
+    row("emr AddTags", GUARD, &[marked("elasticmapreduce:AddTags", On::ClustersOfAll)]),
+    row(
+        "emr SetTerminationProtection",
+        GUARD,
+        &[marked("elasticmapreduce:SetTerminationProtection", On::ClustersOfAll)],
+    ),
+    row("emr TerminateJobFlows", GUARD, &[marked("elasticmapreduce:TerminateJobFlows", On::ClustersOfAll)]),
+    row("sns Publish", GUARD, &[always("sns:Publish", On::Topics)]),
+    // What `down` does after a cluster's end.
+    row("emr ListInstanceGroups", GUARD, &[marked("elasticmapreduce:ListInstanceGroups", On::ClustersOfAll)]),
+    row(
+        "emr GetAutoTerminationPolicy",
+        GUARD,
+        &[marked("elasticmapreduce:GetAutoTerminationPolicy", On::ClustersOfAll)],
+    ),
+    row("ec2 DescribeVpcEndpoints", GUARD, &[anywhere("ec2:DescribeVpcEndpoints")]),
+    row("ec2 DescribeNetworkInterfaces", GUARD, &[anywhere("ec2:DescribeNetworkInterfaces")]),
+    row("ec2 RevokeSecurityGroupIngress", GUARD, &[marked("ec2:RevokeSecurityGroupIngress", On::GroupsOfAll)]),
+    row("ec2 RevokeSecurityGroupEgress", GUARD, &[marked("ec2:RevokeSecurityGroupEgress", On::GroupsOfAll)]),
+    row("ec2 DeleteSecurityGroup", GUARD, &[marked("ec2:DeleteSecurityGroup", On::GroupsOfAll)]),
+    row("scheduler DeleteSchedule", GUARD, &[always("scheduler:DeleteSchedule", On::SchedulesOfAll)]),
+    row("s3 ListObjectsV2", GUARD, &[always("s3:ListBucket", On::Homes)]),
+    row(
+        "s3 GetObject",
+        GUARD,
+        &[
+            always("s3:GetObject", On::InHomes),
+            always("s3:ListBucket", On::Homes),
+            given(Given::ByWayOfS3, "kms:Decrypt", On::KeyOfHome),
+        ],
+    ),
+    row(
+        "s3 PutObject",
+        GUARD,
+        &[
+            always("s3:PutObject", On::InHomes),
+            always("s3:GetObject", On::InHomes),
+            given(Given::ByWayOfS3, "kms:GenerateDataKey", On::KeyOfHome),
+        ],
+    ),
+    row("s3 DeleteObject", GUARD, &[always("s3:DeleteObject", On::InHomes), always("s3:GetObject", On::InHomes)]),
 ];

@@ -3,6 +3,7 @@
 
 pub mod cost;
 pub mod events;
+pub mod guard;
 pub mod ledger;
 pub mod plan;
 pub mod snippet;

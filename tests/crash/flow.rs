@@ -16,6 +16,8 @@ pub(super) enum Flow {
     /// `up` with nothing but many small files to send.
     Uploads,
     Run,
+    /// A sweep that ends a cluster whose end has come.
+    Guard,
     Down,
     /// `up` after `down`.
     UpAgain,
@@ -32,12 +34,13 @@ pub(super) enum Stand {
 }
 
 impl Flow {
-    pub(super) const ALL: [Self; 8] = [
+    pub(super) const ALL: [Self; 9] = [
         Self::UpFromNothing,
         Self::UpWithChanges,
         Self::UpWithReplacement,
         Self::Uploads,
         Self::Run,
+        Self::Guard,
         Self::Down,
         Self::UpAgain,
         Self::Destroy,
@@ -47,16 +50,20 @@ impl Flow {
         match self {
             Self::UpFromNothing => Stand::Nothing,
             Self::UpAgain => Stand::Kept,
-            Self::UpWithChanges | Self::UpWithReplacement | Self::Uploads | Self::Run | Self::Down | Self::Destroy => {
-                Stand::Standing
-            }
+            Self::UpWithChanges
+            | Self::UpWithReplacement
+            | Self::Uploads
+            | Self::Run
+            | Self::Guard
+            | Self::Down
+            | Self::Destroy => Stand::Standing,
         }
     }
 
     pub(super) fn to(self) -> Stand {
         match self {
             Self::Destroy => Stand::Nothing,
-            Self::Down => Stand::Kept,
+            Self::Down | Self::Guard => Stand::Kept,
             _ => Stand::Standing,
         }
     }
@@ -64,6 +71,8 @@ impl Flow {
     pub(super) fn command(self, file: &str) -> Vec<&str> {
         match self {
             Self::Run => vec!["run", file, "own"],
+            // It has no stack's file, and warns of nothing first.
+            Self::Guard => vec!["guard", "--kill", "--hard"],
             Self::Down => vec!["down", file, "--yes"],
             Self::Destroy => vec!["destroy", file, "--yes"],
             _ => vec!["up", file, "--yes"],

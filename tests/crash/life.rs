@@ -103,6 +103,7 @@ impl<'a> Life<'a> {
             Flow::UpWithReplacement => self.newer = !self.newer,
             Flow::Uploads => self.files += FILES,
             Flow::Run => self.steps += 1,
+            Flow::Guard => self.expire(),
             // A long soak is not about ever more files.
             Flow::UpFromNothing => {
                 self.files = FIRST;
@@ -121,6 +122,14 @@ impl<'a> Life<'a> {
     /// The killed command had told how the step ended: run again, it may tell so once more, or run once more.
     pub(super) fn step_was_told(&mut self) {
         self.perhaps += 1;
+    }
+
+    /// Lets the end of the cluster have come: its tag says so, and no time passes for anything else.
+    fn expire(&self) {
+        let clusters = self.oracle.clusters(&format!("{}-", self.name));
+        for cluster in clusters.iter().filter(|cluster| cluster.alive()) {
+            self.oracle.tag(&cluster.id, fruitsinfra::cloud::promise::EXPIRES, "2026-01-01T00:00:00Z");
+        }
     }
 
     fn write(&self) {

@@ -94,10 +94,13 @@ impl<'a> Stage<'a> {
         let strangers = Strangers::settle(oracle);
         let life = Life::new(aws, oracle, "crash-0".into());
         let mut stage = Self { aws, oracle, strangers, chart: Chart::default(), life, lives: 0 };
-        for flow in Flow::ALL.into_iter().filter(|flow| *flow != Flow::Run || flows.contains(flow)) {
+        let asked = |flow: &Flow| ![Flow::Run, Flow::Guard].contains(flow) || flows.contains(flow);
+        for flow in Flow::ALL.into_iter().filter(asked) {
             stage.record(flow);
-            if flow == Flow::UpWithChanges {
-                stage.record(flow);
+            match flow {
+                Flow::UpWithChanges => stage.record(flow),
+                Flow::Guard => stage.record(Flow::UpAgain),
+                _ => {}
             }
         }
         stage

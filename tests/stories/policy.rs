@@ -61,7 +61,7 @@ fn the_table_names_every_call_that_the_sources_make_and_no_other() {
 /// `s3 PutBucketPolicy`.
 fn is_call(text: &str) -> bool {
     text.split_once(' ').is_some_and(|(service, operation)| {
-        ["s3", "emr", "iam", "ec2", "sts", "scheduler"].contains(&service)
+        ["s3", "emr", "iam", "ec2", "sts", "cloudwatch", "scheduler", "sns"].contains(&service)
             && operation.starts_with(char::is_uppercase)
             && operation.bytes().all(|b| b.is_ascii_alphanumeric())
     })
@@ -208,7 +208,7 @@ fn every_permission_is_needed_and_named_where_it_is_missing() {
 }
 
 /// Permissions without which a command goes the whole way, and why they are there.
-const SPARED: [(Command, &str, &str); 15] = [
+const SPARED: [(Command, &str, &str); 23] = [
     (Command::Up, "Logs s3:GetObject", "read where a bootstrap or a step fails"),
     (Command::Up, "Reports s3:GetObject", "read where the job is the template's"),
     (Command::Up, "KeysBesideByWayOfS3 kms:Decrypt", "for reports"),
@@ -224,6 +224,14 @@ const SPARED: [(Command, &str, &str); 15] = [
     (Command::Destroy, "EverythingInItsRegion ec2:DescribeNetworkInterfaces", "where something holds on to a group"),
     (Command::Down, "ClustersOfThisStack elasticmapreduce:ListSteps", "of two clusters at one address"),
     (Command::Destroy, "ClustersOfThisStack elasticmapreduce:ListSteps", "of two clusters at one address"),
+    (Command::Guard, "EverythingInTheEu cloudwatch:GetMetricData", "of clusters past their grace"),
+    (Command::Guard, "ClustersOfAllMarked elasticmapreduce:AddTags", "to warn"),
+    (Command::Guard, "ClustersOfAllMarked elasticmapreduce:SetTerminationProtection", "of one that is protected"),
+    (Command::Guard, "Homes s3:GetBucketTagging", "of homes past their term"),
+    (Command::Guard, "Topics sns:Publish", "where a topic is to be told"),
+    (Command::Guard, "GroupsOfAllMarked ec2:RevokeSecurityGroupEgress", "where a rule outwards names a group"),
+    (Command::Guard, "EverythingInTheEu ec2:DescribeNetworkInterfaces", "where something holds on to a group"),
+    (Command::Guard, "KeyOfHomeByWayOfS3 kms:Decrypt", "to read who holds the lease"),
 ];
 
 /// Accounts are numbers of twelve digits.

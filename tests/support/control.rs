@@ -104,6 +104,23 @@ impl Aws {
         self.control("DELETE", "world", &json!({}));
     }
 
+    /// Plants clusters, and gives their ids: see `scripts/local_aws/doors.py`.
+    pub(crate) fn crowd(&self, clusters: &[Value]) -> Vec<String> {
+        let planted = self.control("POST", "crowd", &json!(clusters))["clusters"].take();
+        serde_json::from_value(planted).expect("ids")
+    }
+
+    /// What was published to topics.
+    pub(crate) fn published(&self) -> Vec<Value> {
+        let published = self.control("GET", "published", &json!({}))["published"].take();
+        serde_json::from_value(published).expect("messages")
+    }
+
+    /// Simulated now, in seconds since 1970.
+    pub(crate) fn now(&self) -> f64 {
+        self.control("GET", "clock", &json!({}))["now"].as_f64().expect("a moment")
+    }
+
     /// Lets simulated time leap.
     pub(crate) fn advance(&self, long: Duration) {
         self.control("POST", "clock", &json!({"advance": long.as_secs()}));

@@ -22,6 +22,7 @@ pub(crate) struct Oracle<'a> {
     pub(crate) ec2: aws_sdk_ec2::Client,
     pub(crate) emr: aws_sdk_emr::Client,
     pub(crate) sts: aws_sdk_sts::Client,
+    pub(crate) sns: aws_sdk_sns::Client,
 }
 
 /// A cluster, whatever its state.
@@ -70,6 +71,7 @@ impl Aws {
             ec2: client!(aws_sdk_ec2),
             emr: client!(aws_sdk_emr),
             sts: client!(aws_sdk_sts),
+            sns: client!(aws_sdk_sns),
         }
     }
 }
@@ -173,6 +175,11 @@ impl Oracle<'_> {
         let waiting = || self.clusters(name).iter().all(|cluster| cluster.state == ClusterState::Waiting);
         assert!(super::control::until(std::time::Duration::from_mins(1), waiting), "{:?}", self.clusters(name));
         id
+    }
+
+    pub(crate) fn tag(&self, cluster: &str, key: &str, value: &str) {
+        let tag = aws_sdk_emr::types::Tag::builder().key(key).value(value).build();
+        self.aws.wait(self.emr.add_tags().resource_id(cluster).tags(tag).send()).expect("tagged");
     }
 
     /// Everything in the account and region, ended clusters aside: what it is -> all that is known of it.

@@ -2,9 +2,11 @@
 //! steps make every call that the commands can make but for a few, which are named with their reasons.
 
 use std::fs;
+use std::time::Duration;
 
 use aws_sdk_s3::types::{ObjectOwnership, OwnershipControls, OwnershipControlsRule};
-use fruitsinfra::permissions::Command::{self, Destroy, Down, Plan, Up};
+use fruitsinfra::cloud::promise::Promise;
+use fruitsinfra::permissions::Command::{self, Destroy, Down, Guard, Plan, Up};
 use serde_json::json;
 
 use crate::support::oracle::Oracle;
@@ -14,7 +16,7 @@ pub(super) const FILE: &str = "stacks/demo.yaml";
 pub(super) const REGION: &str = "eu-west-3";
 
 /// Calls that a whole journey does not make, and why.
-pub(super) const NOT_MADE: [(Command, &str, &str); 12] = [
+pub(super) const NOT_MADE: [(Command, &str, &str); 19] = [
     (Up, "iam DetachRolePolicy", "only where somebody attached one"),
     (Destroy, "iam DetachRolePolicy", "only where somebody attached one"),
     (Up, "ec2 RevokeSecurityGroupEgress", "only where somebody named a group in a rule outwards"),
@@ -27,6 +29,13 @@ pub(super) const NOT_MADE: [(Command, &str, &str); 12] = [
     (Destroy, "emr ListSteps", "only of two clusters at one address"),
     (Down, "s3 GetObject", "only where somebody else holds the lease"),
     (Destroy, "s3 GetObject", "only where somebody else holds the lease"),
+    (Guard, "cloudwatch GetMetricData", "only of clusters past their grace"),
+    (Guard, "emr AddTags", "only to warn"),
+    (Guard, "emr SetTerminationProtection", "only of one that is protected"),
+    (Guard, "s3 GetBucketTagging", "only of homes past their term"),
+    (Guard, "sns Publish", "only where a topic is to be told"),
+    (Guard, "ec2 RevokeSecurityGroupEgress", "only where somebody named a group in a rule outwards"),
+    (Guard, "ec2 DescribeNetworkInterfaces", "only where something holds on to a group"),
 ];
 
 /// Where the journey takes place.
@@ -62,7 +71,7 @@ const PLAN: &[&str] = &["plan", FILE, "--weights", "weights.h5"];
 pub(super) const FIRST_UP: usize = 1;
 
 /// Every command, every kind of change, every way in which something goes. Each ends with 0.
-pub(super) const JOURNEY: [Step; 18] = [
+pub(super) const JOURNEY: [Step; 20] = [
     step(Plan, PLAN),
     step(Up, UP),
     step(Plan, &["plan", FILE, "--weights", "weights.h5", "--detailed-exitcode"]),
@@ -78,6 +87,8 @@ pub(super) const JOURNEY: [Step; 18] = [
     after(|place| place.write(1), Up, UP),
     step(Down, DOWN),
     step(Down, DOWN),
+    step(Up, UP),
+    after(|place| place.expire(), Guard, &["guard", "--kill", "--hard"]),
     step(Up, UP),
     after(|place| place.unfinished("data"), Destroy, DESTROY),
     step(Destroy, DESTROY),
@@ -101,6 +112,21 @@ impl<'a> Place<'a> {
 
     pub(super) fn bucket(&self, key: &str) -> String {
         format!("fruits-demo-{key}-{}", self.account)
+    }
+
+    /// Lets the end of the cluster have come, as its tags tell.
+    fn expire(&self) {
+        let promise = Promise {
+            home: self.bucket("home"),
+            expires: jiff::Timestamp::UNIX_EPOCH,
+            idle: Duration::from_hours(24),
+            liftable: false,
+        };
+        for cluster in self.root.clusters("fruits-demo-").iter().filter(|cluster| cluster.alive()) {
+            for (key, value) in promise.tags() {
+                self.root.tag(&cluster.id, &key, &value);
+            }
+        }
     }
 
     /// Writes the stack as it is at a stage.
