@@ -24,6 +24,7 @@ fn planned(case: &str) -> Vec<String> {
 fn the_interns_own_cluster_is_a_stack() {
     insta::assert_snapshot!(planned("01.yaml").join("\n"), @r"
     create bucket/home
+    create role/end
     create role/nodes
     create role/service
     create security_group/core
@@ -33,6 +34,7 @@ fn the_interns_own_cluster_is_a_stack() {
     create instance_profile/nodes
     create object/bootstrap-custom-action-cfc3
     create cluster/main
+    create schedule/end
     ");
 }
 
@@ -41,10 +43,12 @@ fn the_interns_own_cluster_is_a_stack() {
 fn a_cluster_of_the_new_console_is_a_stack() {
     insta::assert_snapshot!(planned("03.yaml").join("\n"), @r"
     create bucket/home
+    create role/end
     create security_group/core
     create security_group/primary
     create bucket/data
     create object/bootstrap-installation-des-librairies-4425
     create cluster/main
+    create schedule/end
     ");
 }

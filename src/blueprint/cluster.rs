@@ -90,6 +90,7 @@ pub(super) fn cluster(stack: &Stack, objects: &[Object], around: &Surroundings) 
         keep_alive: cluster.keep_alive,
         termination_protection: cluster.termination_protection,
         step_concurrency: i32::try_from(cluster.step_concurrency).unwrap_or(1),
+        lift_protection: stack.limits.lift_protection,
         expires: stack.until,
         tags: own,
     };
@@ -102,7 +103,6 @@ pub(super) fn cluster(stack: &Stack, objects: &[Object], around: &Surroundings) 
         lifetime: stack.limits.lifetime.into(),
         until: stack.until,
         end_role,
-        liftable: stack.limits.lift_protection,
         applications: cluster.applications.clone(),
         primary,
         core,

@@ -97,6 +97,17 @@ mod tests {
         assert!(meant("tomorrow").is_err() && meant("25:00").is_err() && meant("").is_err());
     }
 
+    proptest::proptest! {
+        /// Whatever is typed has an answer, and an end is never over.
+        #[test]
+        fn no_text_is_too_odd(said in "[0-9:T .+Zz/\\-]{0,24}|\\PC{0,24}") {
+            let now: Timestamp = "2026-01-31T15:30:00Z".parse().expect("a moment");
+            if let Ok(at) = until(&said, now, &TimeZone::UTC) {
+                proptest::prop_assert!(at > now);
+            }
+        }
+    }
+
     /// On the night that clocks are put back, 02:30 comes twice: the first is meant. Put forward, it never comes.
     #[test]
     fn nights_when_clocks_change_have_an_end_too() {

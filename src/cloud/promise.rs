@@ -8,8 +8,8 @@ use jiff::Timestamp;
 
 pub const EXPIRES: &str = "fruitsinfra:expires";
 const HOME: &str = "fruitsinfra:home";
-const IDLE: &str = "fruitsinfra:idle_seconds";
-const LIFTABLE: &str = "fruitsinfra:protection_may_be_lifted";
+pub const IDLE: &str = "fruitsinfra:idle_seconds";
+pub const LIFTABLE: &str = "fruitsinfra:protection_may_be_lifted";
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Promise {

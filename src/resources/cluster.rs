@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 pub use birth::{Action, Birth, Configuration, NodeGroup, Volume};
 
 use crate::cloud::error::{CloudError, call};
-use crate::cloud::promise::{EXPIRES, moment};
+use crate::cloud::promise::{EXPIRES, IDLE, LIFTABLE, moment};
 use crate::resource::{Address, Change, Cx, Field, Id, Kind, Known, Need, OnDown, Phase, Ref, Resource};
 use crate::resources::{endpoint, home, once};
 
@@ -120,6 +120,8 @@ pub struct Changeable {
     pub idle: Option<i64>,
     pub keep_alive: bool,
     pub termination_protection: bool,
+    /// Whether whoever ends it at its end may lift that.
+    pub lift_protection: bool,
     pub step_concurrency: i32,
     /// When it was promised to end; compared only where a person moves it.
     pub expires: Option<Timestamp>,
@@ -201,6 +203,7 @@ impl Resource for Cluster {
             idle,
             keep_alive,
             termination_protection,
+            lift_protection,
             step_concurrency,
             expires,
             tags,
@@ -232,6 +235,7 @@ impl Resource for Cluster {
             Field::updates("idle_seconds", json!(idle)),
             Field::updates("keep_alive", *keep_alive),
             Field::updates("termination_protection", *termination_protection),
+            Field::updates("lift_protection", *lift_protection),
             Field::updates("step_concurrency", *step_concurrency),
             Field::updates("tags", json!(tags)),
         ];
@@ -284,7 +288,10 @@ impl Resource for Cluster {
         for change in changes {
             match change.field {
                 "core_count" | "task" | "group_configurations" => {}
-                "idle_seconds" => self.put_idle(cx, id).await?,
+                "idle_seconds" => {
+                    self.put_idle(cx, id).await?;
+                    self.put_promise(cx, id).await?;
+                }
                 "keep_alive" => {
                     let set = cx.cloud.emr.set_keep_job_flow_alive_when_no_steps().job_flow_ids(&id.0);
                     let set = set.keep_job_flow_alive_when_no_steps(self.changeable.keep_alive);
@@ -296,7 +303,7 @@ impl Resource for Cluster {
                     let modify = modify.step_concurrency_level(self.changeable.step_concurrency);
                     call("emr ModifyCluster", modify.send()).await?;
                 }
-                "expires" => self.put_end(cx, id).await?,
+                "expires" | "lift_protection" => self.put_promise(cx, id).await?,
                 "tags" => self.put_tags(cx, id, change).await?,
                 other => return Err(CloudError::bug(format!("a cluster cannot change {other} in place"))),
             }
@@ -349,10 +356,16 @@ impl Cluster {
         Ok(())
     }
 
-    async fn put_end(&self, cx: &Cx, id: &Id) -> Result<(), CloudError> {
-        let tags = self.changeable.expires.map(|at| (EXPIRES.to_owned(), moment(at))).into_iter().collect();
-        let add = cx.cloud.emr.add_tags().resource_id(&id.0).set_tags(Some(emr_tags(tags)));
-        call("emr AddTags", add.send()).await.map(drop)
+    /// Tells what of the promise changed where the guard reads it.
+    async fn put_promise(&self, cx: &Cx, id: &Id) -> Result<(), CloudError> {
+        let Changeable { idle, lift_protection, expires, .. } = &self.changeable;
+        let idle = idle.map(|idle| (IDLE, idle.to_string()));
+        let said = [(LIFTABLE, lift_protection.to_string())].into_iter().chain(idle);
+        let said = said.chain(expires.map(|at| (EXPIRES, moment(at))));
+        let tags = said.map(|(key, value)| (key.to_owned(), value)).collect();
+        call("emr AddTags", cx.cloud.emr.add_tags().resource_id(&id.0).set_tags(Some(emr_tags(tags))).send())
+            .await
+            .map(drop)
     }
 
     async fn put_tags(&self, cx: &Cx, id: &Id, change: &Change) -> Result<(), CloudError> {

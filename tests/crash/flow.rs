@@ -16,6 +16,8 @@ pub(super) enum Flow {
     /// `up` with nothing but many small files to send.
     Uploads,
     Run,
+    /// `extend`, which moves a cluster's end.
+    Extend,
     /// A sweep that ends a cluster whose end has come.
     Guard,
     Down,
@@ -34,12 +36,13 @@ pub(super) enum Stand {
 }
 
 impl Flow {
-    pub(super) const ALL: [Self; 9] = [
+    pub(super) const ALL: [Self; 10] = [
         Self::UpFromNothing,
         Self::UpWithChanges,
         Self::UpWithReplacement,
         Self::Uploads,
         Self::Run,
+        Self::Extend,
         Self::Guard,
         Self::Down,
         Self::UpAgain,
@@ -54,6 +57,7 @@ impl Flow {
             | Self::UpWithReplacement
             | Self::Uploads
             | Self::Run
+            | Self::Extend
             | Self::Guard
             | Self::Down
             | Self::Destroy => Stand::Standing,
@@ -71,6 +75,7 @@ impl Flow {
     pub(super) fn command(self, file: &str) -> Vec<&str> {
         match self {
             Self::Run => vec!["run", file, "own"],
+            Self::Extend => vec!["extend", file, "10m", "--yes"],
             // It has no stack's file, and warns of nothing first.
             Self::Guard => vec!["guard", "--kill", "--hard"],
             Self::Down => vec!["down", file, "--yes"],

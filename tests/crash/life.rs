@@ -68,6 +68,8 @@ pub(super) struct Life<'a> {
     births: usize,
     /// Steps asked for on the cluster that lives.
     steps: usize,
+    /// When the cluster was to end before its end was moved, in seconds since 1970.
+    end: i64,
     /// Steps that may have been asked for besides: their like had been told to be over.
     perhaps: usize,
 }
@@ -85,6 +87,7 @@ impl<'a> Life<'a> {
             files: FIRST,
             births: 0,
             steps: 0,
+            end: 0,
             perhaps: 0,
         };
         life.write();
@@ -103,6 +106,7 @@ impl<'a> Life<'a> {
             Flow::UpWithReplacement => self.newer = !self.newer,
             Flow::Uploads => self.files += FILES,
             Flow::Run => self.steps += 1,
+            Flow::Extend => self.end = self.ends().0,
             Flow::Guard => self.expire(),
             // A long soak is not about ever more files.
             Flow::UpFromNothing => {
@@ -117,6 +121,16 @@ impl<'a> Life<'a> {
         }
         self.write();
         self.stand = flow.to();
+    }
+
+    /// When the schedule ends the cluster, and when the cluster's tag says so.
+    fn ends(&self) -> (i64, i64) {
+        let seconds = |text: &str| text.parse::<jiff::Timestamp>().expect(text).as_second();
+        let schedule = self.oracle.schedule(&format!("{}-end", self.name)).expect("a schedule");
+        let clusters = self.oracle.clusters(&format!("{}-", self.name));
+        let alive = clusters.iter().find(|cluster| cluster.alive()).expect("a cluster");
+        let tags = self.oracle.tags(&alive.id);
+        (seconds(&schedule), seconds(&tags[fruitsinfra::cloud::promise::EXPIRES]))
     }
 
     /// The killed command had told how the step ended: run again, it may tell so once more, or run once more.
@@ -220,6 +234,7 @@ jobs:
             wrong.unfinished.push(format!("alive: {alive:?}"));
         }
         if let ([cluster], Stand::Standing) = (alive.as_slice(), self.stand) {
+            self.check_end(flow, &mut wrong);
             let steps = self.oracle.steps(&cluster.id);
             wrong.doubles += steps.len().saturating_sub(self.steps + std::mem::take(&mut self.perhaps));
             self.steps = self.steps.max(steps.len());
@@ -233,6 +248,18 @@ jobs:
             }
         }
         wrong
+    }
+
+    /// What ends the cluster and what tells of it say the same; moved, it moved by what was asked for, once more at most
+    /// where the command that had done it was killed before it told so.
+    fn check_end(&self, flow: Flow, wrong: &mut Wrong) {
+        let (at, told) = self.ends();
+        if at != told {
+            wrong.unfinished.push(format!("it ends at {at}, and is told to end at {told}"));
+        }
+        if flow == Flow::Extend && ![600, 1200].contains(&(at - self.end)) {
+            wrong.unfinished.push(format!("its end moved by {} s", at - self.end));
+        }
     }
 
     fn check_files(&self, wrong: &mut Wrong) {

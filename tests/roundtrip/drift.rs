@@ -20,12 +20,13 @@ pub(super) struct Hand {
     iam: aws_sdk_iam::Client,
     ec2: aws_sdk_ec2::Client,
     emr: aws_sdk_emr::Client,
+    scheduler: aws_sdk_scheduler::Client,
 }
 
 impl Hand {
     pub(super) fn of(oracle: &Oracle) -> Self {
-        let Oracle { s3, iam, ec2, emr, .. } = oracle;
-        Self { s3: s3.clone(), iam: iam.clone(), ec2: ec2.clone(), emr: emr.clone() }
+        let Oracle { s3, iam, ec2, emr, scheduler, .. } = oracle;
+        Self { s3: s3.clone(), iam: iam.clone(), ec2: ec2.clone(), emr: emr.clone(), scheduler: scheduler.clone() }
     }
 
     /// Makes what changes need.
@@ -46,6 +47,7 @@ impl Hand {
                 "security_group" => Some(self.group(rng, id).await),
                 "object" => self.object(rng, thing).await,
                 "cluster" => self.cluster(rng, thing).await,
+                "schedule" => Some(self.schedule(rng, id).await),
                 other => panic!("no way to change a {other}"),
             };
             if let Some(done) = done {
@@ -112,6 +114,23 @@ impl Hand {
             }
             _ => return None,
         })
+    }
+
+    async fn schedule(&self, rng: &mut Rng, name: &str) -> &'static str {
+        use aws_sdk_scheduler::types as of;
+        if rng.bool() {
+            self.scheduler.delete_schedule().name(name).send().await.expect("deleted");
+            return "deleted";
+        }
+        let there = self.scheduler.get_schedule().name(name).send().await.expect("a schedule");
+        let target = there.target().expect("a target");
+        let target = of::Target::builder().arn(target.arn()).role_arn(target.role_arn());
+        let target = target.input(r#"{"JobFlowIds": ["j-ANOTHER"]}"#).build().expect("complete");
+        let off = of::FlexibleTimeWindow::builder().mode(of::FlexibleTimeWindowMode::Off).build().expect("complete");
+        let update = self.scheduler.update_schedule().name(name).set_description(there.description.clone());
+        let update = update.set_schedule_expression(there.schedule_expression.clone());
+        update.flexible_time_window(off).target(target).send().await.expect("updated");
+        "for another cluster"
     }
 
     async fn erase(&self, name: &str) {

@@ -127,6 +127,9 @@ fn buckets_roles_and_groups_change_in_place() {
       ~ bucket/home              fruits-demo-home-000000000000
           ~ tags.jury: none -> "true"
           ~ tags.project: "p8" -> "p9"
+      ~ role/end                 fruits-demo-end
+          ~ tags.jury: none -> "true"
+          ~ tags.project: "p8" -> "p9"
       ~ role/nodes               fruits-demo-nodes
           ~ tags.jury: none -> "true"
           ~ tags.project: "p8" -> "p9"
@@ -208,11 +211,12 @@ fn a_protected_cluster_is_not_taken_down_before_its_protection() {
     fruits-demo in eu-west-3 (Paris), account 000000000000
 
       - cluster/main             fruits-demo-main
+      - schedule/end             fruits-demo-end
       - security_group/core      fruits-demo-core
       - security_group/primary   fruits-demo-primary
     refused FI902: `cluster/main` would be removed, but it is termination protected: write `termination_protection: false`, run `up`, then this again
 
-    Plan: 0 to create, 0 to change, 3 to delete, 9 kept.
+    Plan: 0 to create, 0 to change, 4 to delete, 10 kept.
     ");
     assert!(down.err.contains("termination_protection: false"), "{}", down.err);
     aws.destroy(STACK).expect(3);

@@ -53,6 +53,7 @@ fn a_bootstrap_that_fails_is_explained_by_the_end_of_its_own_stderr() {
       failed creating cluster/main: [cluster] ended before it could be used: On the master instance ([instance]), bootstrap action 1 returned a non-zero return code (BOOTSTRAP_FAILURE)
     s3://fruits-minimal-logs-000000000000/emr/[cluster]/node/[instance]/bootstrap-actions/1/stderr.gz ends:
     /emr/instance-controller/lib/bootstrap-actions/1/bootstrap-python.[hash].sh: line 5: syntax error: unexpected end of file
+     skipped creating schedule/end: cluster/main failed
     ");
     assert!(aws.run(&["logs", "minimal"]).expect(0).out.contains("syntax error: unexpected end of file"));
 

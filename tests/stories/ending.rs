@@ -98,14 +98,17 @@ fn ctrl_c_and_sigterm_end_within_seconds_though_aws_does_not_answer() {
             // What else was done by then, the machine decides.
             let told: Vec<&str> = ran.out.lines().skip_while(|line| !line.starts_with("Interrupted")).collect();
             let [of, unknown, there] = told.as_slice() else { panic!("{}", ran.out) };
-            assert_eq!(*unknown, "No answer yet, so perhaps done: role/nodes (creating), role/service (creating).");
+            assert_eq!(
+                *unknown,
+                "No answer yet, so perhaps done: role/end (creating), role/nodes (creating), role/service (creating)."
+            );
             let there = there.strip_prefix("There now: ").and_then(|list| list.strip_suffix('.')).expect("a list");
             let there: Vec<&str> = there.split(", ").collect();
             let spared = "bucket/data, bucket/home, bucket/logs, object/bootstrap-python, object/job-features, \
                           object/weights-given, security_group/core, security_group/primary";
             assert!(there.iter().all(|thing| spared.split(", ").any(|spared| spared == *thing)), "{there:?}");
             // Home was made before the walk began.
-            assert_eq!(of, &format!("Interrupted: {} of 11 done.", there.len() - 1));
+            assert_eq!(of, &format!("Interrupted: {} of 13 done.", there.len() - 1));
             assert!(there.contains(&"bucket/home"), "{there:?}");
         }
         aws.heal();

@@ -31,6 +31,7 @@ pub(super) fn taken(aws: &Aws) {
         failed security_group/core: security group fruits-demo-core already exists and is not this stack's
         skipped cluster/main
         skipped instance_profile/nodes
+        skipped schedule/end
         ");
     }
     assert!(oracle.clusters("fruits-demo-").is_empty(), "what depends on a taken name is not begun");
@@ -46,6 +47,7 @@ fn a_bucket_of_another_account_is_taken_too() {
     insta::assert_snapshot!(failures(&up.lines()), @"
     failed bucket/logs: bucket fruits-demo-logs-000000000000 already exists and belongs to somebody else
     skipped cluster/main
+    skipped schedule/end
     ");
     aws.destroy("demo").expect(0);
 }

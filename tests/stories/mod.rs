@@ -5,6 +5,7 @@ mod changes;
 mod drift;
 mod ended;
 mod ending;
+mod ends;
 mod foreign;
 mod guard;
 mod job;

@@ -23,6 +23,7 @@ pub(crate) struct Oracle<'a> {
     pub(crate) emr: aws_sdk_emr::Client,
     pub(crate) sts: aws_sdk_sts::Client,
     pub(crate) sns: aws_sdk_sns::Client,
+    pub(crate) scheduler: aws_sdk_scheduler::Client,
 }
 
 /// A cluster, whatever its state.
@@ -72,6 +73,7 @@ impl Aws {
             emr: client!(aws_sdk_emr),
             sts: client!(aws_sdk_sts),
             sns: client!(aws_sdk_sns),
+            scheduler: client!(aws_sdk_scheduler),
         }
     }
 }
@@ -177,6 +179,19 @@ impl Oracle<'_> {
         id
     }
 
+    /// When a schedule acts, `2026-01-31T18:00:00Z`.
+    pub(crate) fn schedule(&self, name: &str) -> Option<String> {
+        let schedule = self.aws.wait(self.scheduler.get_schedule().name(name).send()).ok()?;
+        let at = schedule.schedule_expression()?.strip_prefix("at(")?.strip_suffix(')')?.to_owned();
+        Some(format!("{at}Z"))
+    }
+
+    pub(crate) fn tags(&self, cluster: &str) -> BTreeMap<String, String> {
+        let described = self.aws.wait(self.emr.describe_cluster().cluster_id(cluster).send()).expect("a cluster");
+        let tags = described.cluster.and_then(|cluster| cluster.tags).unwrap_or_default();
+        tags.into_iter().filter_map(|tag| Some((tag.key?, tag.value?))).collect()
+    }
+
     pub(crate) fn tag(&self, cluster: &str, key: &str, value: &str) {
         let tag = aws_sdk_emr::types::Tag::builder().key(key).value(value).build();
         self.aws.wait(self.emr.add_tags().resource_id(cluster).tags(tag).send()).expect("tagged");
@@ -210,6 +225,9 @@ impl Oracle<'_> {
         let made_up = |group: &&SecurityGroup| group.group_name() == Some("ElasticMapReduce-ServiceAccess");
         for group in groups.security_groups().iter().filter(|group| !made_up(group)) {
             all.insert(format!("group {}", group.group_name().unwrap_or_default()), format!("{group:?}"));
+        }
+        for schedule in self.aws.wait(self.scheduler.list_schedules().send()).expect("schedules").schedules {
+            all.insert(format!("schedule {}", schedule.name().unwrap_or_default()), format!("{schedule:?}"));
         }
         for Seen { id, .. } in self.clusters("").into_iter().filter(Seen::alive) {
             let cluster = self.aws.wait(self.emr.describe_cluster().cluster_id(&id).send()).expect("a cluster");

@@ -41,8 +41,6 @@ pub struct Birth {
     pub until: Option<Timestamp>,
     /// Who ends it then.
     pub end_role: Ref,
-    /// Whether whoever ends it at its end may lift its termination protection.
-    pub liftable: bool,
     /// What must be there before it, without being bound to it.
     pub after: Vec<Address>,
 }
@@ -209,7 +207,7 @@ async fn promise(cluster: &Cluster, birth: &Birth, cx: &Cx) -> Result<Promise, C
         expires: expires.map_err(|e| CloudError::failed(format!("`limits.lifetime` is too long: {e}")))?,
         // Without a policy of its own it idles no longer than it lives.
         idle: idle.map_or(birth.lifetime, Duration::from_secs),
-        liftable: birth.liftable,
+        liftable: cluster.changeable.lift_protection,
     })
 }
 

@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use super::{Changeable, Cluster, Configuration, Digests, Fixed, Life, NAME, groups, life};
 use crate::cloud::error::{CloudError, call};
 use crate::cloud::mark::{Lost, Mark, marked, own_tags};
-use crate::cloud::promise::EXPIRES;
+use crate::cloud::promise::{EXPIRES, LIFTABLE};
 use crate::resource::{Address, Cx, Id, Live, Phase, Ref};
 
 /// The tag that ties a cluster to the intent it was asked for with.
@@ -199,6 +199,7 @@ fn projected(key: String, cluster: &Described, found: &[InstanceGroup], idle: Op
         idle,
         keep_alive: cluster.auto_terminate != Some(true),
         termination_protection: cluster.termination_protected == Some(true),
+        lift_protection: all_tags.get(LIFTABLE).is_some_and(|said| said == "true"),
         step_concurrency: cluster.step_concurrency_level.unwrap_or(1),
         expires: all_tags.get(EXPIRES).and_then(|at| at.parse().ok()),
         tags: own_tags(&all_tags),

@@ -18,7 +18,7 @@ use fruitsinfra::{resources, sync};
 use tokio::sync::mpsc;
 
 /// What is asked, and which statuses an answer may have. None of them is one the SDK would try again after.
-const ASKED: [&str; 5] = ["object", "listing", "emr", "iam", "ec2"];
+const ASKED: [&str; 8] = ["object", "listing", "emr", "iam", "ec2", "schedule", "metrics", "prices"];
 const STATUSES: [&str; 6] =
     ["200 OK", "400 Bad Request", "403 Forbidden", "404 Not Found", "409 Conflict", "412 Precondition Failed"];
 
@@ -74,8 +74,14 @@ fn answer(mut stream: TcpStream) -> std::io::Result<()> {
         request.extend_from_slice(&buffer[..read]);
     }
     let body = String::from_utf8_lossy(&request[head..]);
-    let asked = if text.contains("x-amz-target") {
+    let asked = if text.contains("awspricelistservice") {
+        "prices"
+    } else if text.contains("x-amz-target") {
         "emr"
+    } else if text.contains("/operation/getmetricdata") {
+        "metrics"
+    } else if text.starts_with("get /schedules") {
+        "schedule"
     } else if body.contains("GetCallerIdentity") {
         "sts"
     } else if body.contains("2010-05-08") {
@@ -140,7 +146,30 @@ pub(super) fn answers(data: &[u8]) {
             }
             "emr" => {
                 let _ = cx.cloud.steps("j-0").await;
+                let _ = cx.cloud.recent_steps("j-0").await;
+                let _ = cx.cloud.describe("j-0").await;
+                let _ = cx.cloud.cluster_span("j-0").await;
+                let _ = cx.cloud.active_clusters().await;
                 let _ = resources::list_all(cx).await;
+            }
+            "ec2" => {
+                let _ = cx.cloud.fleets().await;
+                let _ = cx.cloud.regions().await;
+                let _ = cx.cloud.marked_groups().await;
+                let _ = resources::list_all(cx).await;
+            }
+            "schedule" => {
+                let _ = cx.cloud.schedules("-end").await;
+                let _ = resources::end::read(&cx.cloud, "fruits").await;
+            }
+            "metrics" => {
+                let then = jiff::Timestamp::UNIX_EPOCH;
+                let _ = cx.cloud.metrics(&[("j-0".into(), then)], then + std::time::Duration::from_hours(3)).await;
+            }
+            "prices" => {
+                let quotes = cx.cloud.quotes(EuRegion::EuWest3, |_| true).await.unwrap_or_default();
+                let amounts = quotes.ec2.values().chain(quotes.emr.values()).chain(&quotes.ebs_gp3);
+                assert!(amounts.into_iter().all(|usd| usd.is_finite() && *usd > 0.0), "{quotes:?}");
             }
             _ => {
                 let _ = cx.cloud.list_objects("data", "images/").await;

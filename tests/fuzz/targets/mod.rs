@@ -11,11 +11,15 @@ use fruitsinfra::blueprint::{self, Materials};
 use fruitsinfra::cloud::logs;
 use fruitsinfra::cloud::mark::Mark;
 use fruitsinfra::cloud::objects::Listed;
+use fruitsinfra::cloud::promise::Promise;
 use fruitsinfra::cloud::surroundings::Surroundings;
+use fruitsinfra::guard::facts::{Warned, Whose};
 use fruitsinfra::job::arguments;
 use fruitsinfra::job::results::Report;
 use fruitsinfra::lease::Holder;
+use fruitsinfra::ledger::Entry;
 use fruitsinfra::plan::plan;
+use fruitsinfra::price::table::Update;
 use fruitsinfra::resource::Resource;
 use fruitsinfra::resources::object::Object;
 use fruitsinfra::stack::{self, Finding, Loaded, Source};
@@ -25,7 +29,7 @@ use fruitsinfra::{price, residency, script, wheels};
 
 pub(crate) type Target = fn(&[u8]);
 
-pub(crate) const TARGETS: [(&str, Target); 10] = [
+pub(crate) const TARGETS: [(&str, Target); 11] = [
     ("stack", stack_text),
     ("scripts", scripts),
     ("secrets", secrets),
@@ -35,6 +39,7 @@ pub(crate) const TARGETS: [(&str, Target); 10] = [
     ("objects", objects),
     ("logs", packed_logs),
     ("pip", pip),
+    ("ledger", ledger),
     ("answers", answers::answers),
 ];
 
@@ -150,6 +155,20 @@ fn lease(data: &[u8]) {
     assert_eq!(serde_json::from_slice::<Holder>(&written).ok(), Some(holder));
 }
 
+/// Entries of the ledger, and the prices that were read last.
+fn ledger(data: &[u8]) {
+    if let Ok(entry) = serde_json::from_slice::<Entry>(data) {
+        let written = serde_json::to_vec(&entry).expect("is written");
+        assert_eq!(serde_json::from_slice::<Entry>(&written).ok(), Some(entry));
+    }
+    if let Ok(update) = serde_json::from_slice::<Update>(data) {
+        let (mut table, region) = (price::Table::built_in(), residency::EuRegion::EuWest3);
+        table.update(region, &update);
+        let told = update.ec2.keys().filter_map(|name| table.ec2(name, region));
+        assert!(told.chain(table.other("ebs_gp3", region)).all(|usd| usd.is_finite() && usd > 0.0));
+    }
+}
+
 /// What a job reports.
 fn report(data: &[u8]) {
     let Ok(report) = serde_json::from_slice::<Report>(data) else { return };
@@ -167,6 +186,12 @@ fn objects(data: &[u8]) {
         assert!(mark.key("").is_none_or(|key| mark.address.ends_with(key)));
         mark.belongs_to("data@fruits.example");
     }
+    if let Some(promise) = Promise::read(&tags) {
+        let told = Promise::read(&promise.tags()).expect("is read back");
+        assert_eq!((told.home, told.idle, told.liftable), (promise.home, promise.idle, promise.liftable));
+        assert_eq!(told.expires.as_second(), promise.expires.as_second());
+    }
+    let _ = (Warned::read(&tags), Whose::read(&tags));
     for line in text.lines() {
         let listed = Listed { key: line.to_owned(), size: 0, etag: String::new(), modified: None };
         if let Some(object) = Object::parse("home", &listed) {
