@@ -8,18 +8,17 @@ use futures::StreamExt;
 use tokio::time::Instant;
 
 use super::guard_finish::{self, Ended as EndedStack};
+use super::guard_told::Told;
 use super::session::{self, heed_signals};
 use super::{DONE, Ended, FAILED, Failure, Global, USAGE, guard_install, prices};
 use crate::cloud::clock::Clock;
 use crate::cloud::error::{Class, CloudError};
 use crate::cloud::http::Contacts;
-use crate::cloud::notify::Webhook;
 use crate::cloud::regions::{self, Regions};
 use crate::cloud::{Cancel, Cloud, Endpoint};
 use crate::guard::act::{self, Done, act};
 use crate::guard::decide::{Terms, Word};
 use crate::guard::facts::{Facts, Stage, Whose};
-use crate::guard::install;
 use crate::guard::remains;
 use crate::guard::report::{Line, Report};
 use crate::guard::sweep::{self, Judged, Sweep, Swept, Trouble};
@@ -32,9 +31,6 @@ use crate::ui::{DIM, RED, Ui};
 
 /// Acts at once, in all regions together.
 const AT_ONCE: usize = 8;
-
-/// What whoever is told may take of a sweep's time, at most.
-const TOLD: Duration = Duration::from_secs(15);
 
 /// Find clusters that nobody uses, and with --kill end them
 #[derive(Debug, clap::Args)]
@@ -103,7 +99,7 @@ pub(super) async fn run(global: &Global, args: &Args) -> Ended {
 
 async fn swept(global: &Global, args: &Args) -> Ended {
     let (ui, deadline) = (global.ui(), Instant::now() + Duration::from(args.deadline));
-    let told = Told::of(args)?;
+    let told = Told::of(args.notify_topic.as_deref(), args.notify_webhook.as_deref())?;
     consented(ui, args)?;
     let endpoint = session::endpoint(global, ui).await?;
     let clock = session::clock(&endpoint).await?;
@@ -171,50 +167,6 @@ fn show(ui: Ui, args: &Args, (clock, prices): (&Clock, &Table), report: &Report)
     }
     if ui.verbose {
         ui.say(format!("{DIM}hosts called: {}{DIM:#}", report.contacts.join(", ")));
-    }
-}
-
-/// Who is told.
-struct Told {
-    topic: Option<(EuRegion, String)>,
-    webhook: Option<Webhook>,
-}
-
-impl Told {
-    fn of(args: &Args) -> Result<Self, Failure> {
-        let topic =
-            args.notify_topic.as_ref().map(|topic| Ok::<_, Failure>((install::region_of(topic)?, topic.clone())));
-        let url = args.notify_webhook.as_deref().filter(|url| !url.is_empty());
-        let webhook = url.map(Webhook::parse).transpose().map_err(|e| Failure::usage(e.to_string()))?;
-        Ok(Self { topic: topic.transpose()?, webhook })
-    }
-
-    /// Tells them; who cannot be told stops nothing.
-    async fn tell(&self, endpoint: &Endpoint, contacts: &Contacts, text: &str) -> Vec<String> {
-        let mut failed = Vec::new();
-        let subject = text.lines().next().unwrap_or_default();
-        let topic = async {
-            let Some((region, topic)) = &self.topic else { return Ok(()) };
-            let cloud = Cloud::connect(*region, endpoint).await;
-            let sent = cloud.publish(topic, subject, text).await;
-            contacts.add(&cloud.contacts);
-            sent
-        };
-        let webhook = async {
-            match &self.webhook {
-                Some(webhook) => webhook.post(contacts, text).await,
-                None => Ok(()),
-            }
-        };
-        let (topic, webhook) = futures::join!(tokio::time::timeout(TOLD, topic), tokio::time::timeout(TOLD, webhook));
-        for (what, sent) in [("the topic", topic), ("the webhook", webhook)] {
-            match sent {
-                Ok(Ok(())) => {}
-                Ok(Err(error)) => failed.push(format!("{what} was not told: {error}")),
-                Err(_) => failed.push(format!("{what} was not told: no answer within {} s", TOLD.as_secs())),
-            }
-        }
-        failed
     }
 }
 
@@ -343,7 +295,7 @@ impl Guard<'_> {
             .filter(worth)
             .map(|line| act::told(&line.judged, &line.deeds, line.judged.facts.age(now)))
             .collect();
-        if lines.is_empty() || (told.topic.is_none() && told.webhook.is_none()) {
+        if lines.is_empty() || told.nobody() {
             return;
         }
         let text = format!("fruitsinfra guard: {}\n{}", counted(lines.len(), "cluster"), lines.join("\n"));

@@ -11,6 +11,7 @@ mod extend;
 mod guard;
 mod guard_finish;
 mod guard_install;
+mod guard_told;
 mod init;
 mod local;
 mod logs;

@@ -33,7 +33,7 @@ impl Webhook {
     pub fn parse(url: &str) -> Result<Self, WebhookError> {
         let host = host_of(url);
         let loopback = ["127.0.0.1", "localhost", "[::1]"].contains(&host);
-        if !url.starts_with("https://") && !(url.starts_with("http://") && loopback) {
+        if !(url.starts_with("https://") || url.starts_with("http://") && loopback) {
             return Err(WebhookError::NotHttps);
         }
         if host.is_empty() {

@@ -33,7 +33,7 @@ pub async fn act(sweep: &Sweep<'_>, cloud: &Cloud, judged: &Judged) -> Done {
             match cloud.tag_cluster(&facts.id, WARNED, &warning.told()).await {
                 Ok(()) => done.deeds.push("warned".into()),
                 Err(error) => {
-                    done.errors.push(Trouble::of(facts.region, Some(&facts.id), "it cannot be warned", &error))
+                    done.errors.push(Trouble::of(facts.region, Some(&facts.id), "it cannot be warned", &error));
                 }
             }
             done

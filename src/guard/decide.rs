@@ -106,7 +106,7 @@ fn protected(facts: &Facts, mut verdict: Verdict) -> Verdict {
     let liftable = facts.whose.promise().is_some_and(|promise| promise.liftable);
     match (facts.protected, liftable) {
         (Some(true), true) => {
-            verdict.reasons.push("its termination protection is lifted, as its stack declares".into())
+            verdict.reasons.push("its termination protection is lifted, as its stack declares".into());
         }
         (Some(true), false) => {
             verdict.word = Word::Warn;
@@ -408,7 +408,8 @@ mod tests {
 
     #[test]
     fn work_that_advances_is_kept_until_a_warning_of_its_end() {
-        let changing = (5..=400).step_by(5).map(|minute| (minute, busy(1.0, 0.0, (minute % 7 + 2) as f64)));
+        let containers = [3.0, 7.0, 2.0].into_iter().cycle();
+        let changing = (5..=400).step_by(5).zip(containers).map(|(minute, of)| (minute, busy(1.0, 0.0, of)));
         let mut facts = facts(changing.collect::<Vec<_>>());
         let until = |facts: &Facts, minute| Facts {
             samples: facts.samples.range(..at(minute)).map(|(at, sample)| (*at, *sample)).collect(),

@@ -112,7 +112,7 @@ impl Sweep<'_> {
         match found {
             Ok(found) => swept.found = found,
             Err(error) => {
-                swept.errors.push(Trouble::of(region, None, "what ended stacks left cannot be listed", &error))
+                swept.errors.push(Trouble::of(region, None, "what ended stacks left cannot be listed", &error));
             }
         }
         if listed.is_empty() {

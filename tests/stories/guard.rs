@@ -196,8 +196,8 @@ fn group(aws: &Aws, stack: &str) -> String {
     let tags =
         TagSpecification::builder().resource_type(ResourceType::SecurityGroup).set_tags(Some(tags.into())).build();
     let make = oracle.ec2.create_security_group().group_name(format!("{stack}-core")).description("core");
-    let made = aws.wait(make.vpc_id(oracle.vpc()).tag_specifications(tags).send());
-    made.expect("a group").group_id.expect("an id")
+    let answer = aws.wait(make.vpc_id(oracle.vpc()).tag_specifications(tags).send());
+    answer.expect("a group").group_id.expect("an id")
 }
 
 fn home(aws: &Aws, stack: &str) -> String {

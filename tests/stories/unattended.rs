@@ -299,7 +299,9 @@ fn the_timers_and_the_crontabs_own_commands_run_with_nothing_around_them() {
     let file = environment(&aws);
 
     // As systemd starts it: what the unit names, and nothing else.
-    let unit = installed(&["--systemd", "--kill", "--user", "nobody", "--env-file", &file]).expect(0).out;
+    let here = |text: &str| text.replace(PROGRAM, env!("CARGO_BIN_EXE_fruitsinfra"));
+    let args = ["--systemd", "--kill", "--user", "nobody", "--env-file", &file, "--binary", PROGRAM];
+    let unit = here(&installed(&args).expect(0).out);
     let named = std::fs::read_to_string(of(&unit, "EnvironmentFile").expect("a file").trim_start_matches('-'));
     let named = named.expect("is there");
     let variables = named.lines().map(|line| line.replace('\'', ""));
@@ -311,7 +313,7 @@ fn the_timers_and_the_crontabs_own_commands_run_with_nothing_around_them() {
     assert_eq!(aws.mutations(), [""; 0], "a cluster that has just begun is let be");
 
     // As cron starts it.
-    let line = installed(&["--cron", "--kill", "--env-file", &file]).expect(0).out;
+    let line = here(&installed(&["--cron", "--kill", "--env-file", &file, "--binary", PROGRAM]).expect(0).out);
     let command = line.lines().last().and_then(|line| line.splitn(6, ' ').nth(5)).expect("a command").to_owned();
     let cron = || {
         let mut cron = Command::new("env");

@@ -88,11 +88,26 @@ pub(super) const JOURNEY: [Step; 20] = [
     step(Down, DOWN),
     step(Down, DOWN),
     step(Up, UP),
-    after(|place| place.expire(), Guard, &["guard", "--kill", "--hard"]),
+    after(expire, Guard, &["guard", "--kill", "--hard"]),
     step(Up, UP),
     after(|place| place.unfinished("data"), Destroy, DESTROY),
     step(Destroy, DESTROY),
 ];
+
+/// Lets the end of the cluster have come, as its tags tell.
+fn expire(place: &Place) {
+    let promise = Promise {
+        home: place.bucket("home"),
+        expires: jiff::Timestamp::UNIX_EPOCH,
+        idle: Duration::from_hours(24),
+        liftable: false,
+    };
+    for cluster in place.root.clusters("fruits-demo-").iter().filter(|cluster| cluster.alive()) {
+        for (key, value) in promise.tags() {
+            place.root.tag(&cluster.id, &key, &value);
+        }
+    }
+}
 
 impl<'a> Place<'a> {
     /// A fresh account, the stack written, a job of one's own beside it.
@@ -112,21 +127,6 @@ impl<'a> Place<'a> {
 
     pub(super) fn bucket(&self, key: &str) -> String {
         format!("fruits-demo-{key}-{}", self.account)
-    }
-
-    /// Lets the end of the cluster have come, as its tags tell.
-    fn expire(&self) {
-        let promise = Promise {
-            home: self.bucket("home"),
-            expires: jiff::Timestamp::UNIX_EPOCH,
-            idle: Duration::from_hours(24),
-            liftable: false,
-        };
-        for cluster in self.root.clusters("fruits-demo-").iter().filter(|cluster| cluster.alive()) {
-            for (key, value) in promise.tags() {
-                self.root.tag(&cluster.id, &key, &value);
-            }
-        }
     }
 
     /// Writes the stack as it is at a stage.
