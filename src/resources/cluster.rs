@@ -2,6 +2,7 @@
 //! the cluster is born with; everything else as EMR tells it. No cluster is ever started twice.
 
 mod birth;
+mod change;
 mod groups;
 mod life;
 mod read;
@@ -10,15 +11,15 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use aws_sdk_emr::types::{AutoTerminationPolicy, Tag};
+use aws_sdk_emr::types::Tag;
 use futures::future::BoxFuture;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
 pub use birth::{Action, Birth, Configuration, NodeGroup, Volume};
 
-use crate::cloud::error::{CloudError, call};
-use crate::cloud::promise::{EXPIRES, IDLE, LIFTABLE, moment};
+use crate::cloud::error::CloudError;
+use crate::cloud::promise::moment;
 use crate::resource::{Address, Change, Cx, Field, Id, Kind, Known, Need, OnDown, Phase, Ref, Resource};
 use crate::resources::{endpoint, home, once};
 
@@ -285,29 +286,7 @@ impl Resource for Cluster {
     }
 
     async fn update(&self, cx: &Cx, id: &Id, changes: &[Change]) -> Result<(), CloudError> {
-        for change in changes {
-            match change.field {
-                "core_count" | "task" | "group_configurations" => {}
-                "idle_seconds" => {
-                    self.put_idle(cx, id).await?;
-                    self.put_promise(cx, id).await?;
-                }
-                "keep_alive" => {
-                    let set = cx.cloud.emr.set_keep_job_flow_alive_when_no_steps().job_flow_ids(&id.0);
-                    let set = set.keep_job_flow_alive_when_no_steps(self.changeable.keep_alive);
-                    call("emr SetKeepJobFlowAliveWhenNoSteps", set.send()).await?;
-                }
-                "termination_protection" => self.put_protection(cx, id).await?,
-                "step_concurrency" => {
-                    let modify = cx.cloud.emr.modify_cluster().cluster_id(&id.0);
-                    let modify = modify.step_concurrency_level(self.changeable.step_concurrency);
-                    call("emr ModifyCluster", modify.send()).await?;
-                }
-                "expires" | "lift_protection" => self.put_promise(cx, id).await?,
-                "tags" => self.put_tags(cx, id, change).await?,
-                other => return Err(CloudError::bug(format!("a cluster cannot change {other} in place"))),
-            }
-        }
+        self.put(cx, id, changes).await?;
         groups::update(self, cx, id, changes).await
     }
 
@@ -334,51 +313,6 @@ impl Cluster {
                 let at = Address::new("vpc_endpoint", endpoint.vpc_endpoint_id().unwrap_or_default());
                 cx.say(&at, format!("EMR leaves behind {}", endpoint::words(&endpoint)));
             }
-        }
-        Ok(())
-    }
-
-    async fn put_protection(&self, cx: &Cx, id: &Id) -> Result<(), CloudError> {
-        let set = cx.cloud.emr.set_termination_protection().job_flow_ids(&id.0);
-        let set = set.termination_protected(self.changeable.termination_protection);
-        call("emr SetTerminationProtection", set.send()).await.map(drop)
-    }
-
-    async fn put_idle(&self, cx: &Cx, id: &Id) -> Result<(), CloudError> {
-        if let Some(idle) = self.changeable.idle {
-            let policy = AutoTerminationPolicy::builder().idle_timeout(idle).build();
-            let put = cx.cloud.emr.put_auto_termination_policy().cluster_id(&id.0).auto_termination_policy(policy);
-            call("emr PutAutoTerminationPolicy", put.send()).await?;
-        } else {
-            let remove = cx.cloud.emr.remove_auto_termination_policy().cluster_id(&id.0);
-            call("emr RemoveAutoTerminationPolicy", remove.send()).await?;
-        }
-        Ok(())
-    }
-
-    /// Tells what of the promise changed where the guard reads it.
-    async fn put_promise(&self, cx: &Cx, id: &Id) -> Result<(), CloudError> {
-        let Changeable { idle, lift_protection, expires, .. } = &self.changeable;
-        let idle = idle.map(|idle| (IDLE, idle.to_string()));
-        let said = [(LIFTABLE, lift_protection.to_string())].into_iter().chain(idle);
-        let said = said.chain(expires.map(|at| (EXPIRES, moment(at))));
-        let tags = said.map(|(key, value)| (key.to_owned(), value)).collect();
-        call("emr AddTags", cx.cloud.emr.add_tags().resource_id(&id.0).set_tags(Some(emr_tags(tags))).send())
-            .await
-            .map(drop)
-    }
-
-    async fn put_tags(&self, cx: &Cx, id: &Id, change: &Change) -> Result<(), CloudError> {
-        let wanted = &self.changeable.tags;
-        let old = change.from.as_object().into_iter().flatten();
-        let dropped: Vec<String> = old.map(|(key, _)| key.clone()).filter(|key| !wanted.contains_key(key)).collect();
-        if !wanted.is_empty() {
-            let add = cx.cloud.emr.add_tags().resource_id(&id.0).set_tags(Some(emr_tags(wanted.clone())));
-            call("emr AddTags", add.send()).await?;
-        }
-        if !dropped.is_empty() {
-            let remove = cx.cloud.emr.remove_tags().resource_id(&id.0).set_tag_keys(Some(dropped));
-            call("emr RemoveTags", remove.send()).await?;
         }
         Ok(())
     }

@@ -1,0 +1,83 @@
+//! What EMR changes on a running cluster, its instance groups aside. It asks for no other cluster.
+
+use aws_sdk_emr::types::AutoTerminationPolicy;
+
+use super::{Changeable, Cluster, emr_tags};
+use crate::cloud::error::{CloudError, call};
+use crate::cloud::promise::{EXPIRES, IDLE, LIFTABLE, moment};
+use crate::resource::{Change, Cx, Id};
+
+impl Cluster {
+    /// Makes these changes, but for those of groups.
+    pub(super) async fn put(&self, cx: &Cx, id: &Id, changes: &[Change]) -> Result<(), CloudError> {
+        for change in changes {
+            match change.field {
+                "core_count" | "task" | "group_configurations" => {}
+                "idle_seconds" => {
+                    self.put_idle(cx, id).await?;
+                    self.put_promise(cx, id).await?;
+                }
+                "keep_alive" => {
+                    let set = cx.cloud.emr.set_keep_job_flow_alive_when_no_steps().job_flow_ids(&id.0);
+                    let set = set.keep_job_flow_alive_when_no_steps(self.changeable.keep_alive);
+                    call("emr SetKeepJobFlowAliveWhenNoSteps", set.send()).await?;
+                }
+                "termination_protection" => self.put_protection(cx, id).await?,
+                "step_concurrency" => {
+                    let modify = cx.cloud.emr.modify_cluster().cluster_id(&id.0);
+                    let modify = modify.step_concurrency_level(self.changeable.step_concurrency);
+                    call("emr ModifyCluster", modify.send()).await?;
+                }
+                "expires" | "lift_protection" => self.put_promise(cx, id).await?,
+                "tags" => self.put_tags(cx, id, change).await?,
+                other => return Err(CloudError::bug(format!("a cluster cannot change {other} in place"))),
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) async fn put_protection(&self, cx: &Cx, id: &Id) -> Result<(), CloudError> {
+        let set = cx.cloud.emr.set_termination_protection().job_flow_ids(&id.0);
+        let set = set.termination_protected(self.changeable.termination_protection);
+        call("emr SetTerminationProtection", set.send()).await.map(drop)
+    }
+
+    async fn put_idle(&self, cx: &Cx, id: &Id) -> Result<(), CloudError> {
+        if let Some(idle) = self.changeable.idle {
+            let policy = AutoTerminationPolicy::builder().idle_timeout(idle).build();
+            let put = cx.cloud.emr.put_auto_termination_policy().cluster_id(&id.0).auto_termination_policy(policy);
+            call("emr PutAutoTerminationPolicy", put.send()).await?;
+        } else {
+            let remove = cx.cloud.emr.remove_auto_termination_policy().cluster_id(&id.0);
+            call("emr RemoveAutoTerminationPolicy", remove.send()).await?;
+        }
+        Ok(())
+    }
+
+    /// Tells what of the promise changed where the guard reads it.
+    async fn put_promise(&self, cx: &Cx, id: &Id) -> Result<(), CloudError> {
+        let Changeable { idle, lift_protection, expires, .. } = &self.changeable;
+        let idle = idle.map(|idle| (IDLE, idle.to_string()));
+        let said = [(LIFTABLE, lift_protection.to_string())].into_iter().chain(idle);
+        let said = said.chain(expires.map(|at| (EXPIRES, moment(at))));
+        let tags = said.map(|(key, value)| (key.to_owned(), value)).collect();
+        call("emr AddTags", cx.cloud.emr.add_tags().resource_id(&id.0).set_tags(Some(emr_tags(tags))).send())
+            .await
+            .map(drop)
+    }
+
+    async fn put_tags(&self, cx: &Cx, id: &Id, change: &Change) -> Result<(), CloudError> {
+        let wanted = &self.changeable.tags;
+        let old = change.from.as_object().into_iter().flatten();
+        let dropped: Vec<String> = old.map(|(key, _)| key.clone()).filter(|key| !wanted.contains_key(key)).collect();
+        if !wanted.is_empty() {
+            let add = cx.cloud.emr.add_tags().resource_id(&id.0).set_tags(Some(emr_tags(wanted.clone())));
+            call("emr AddTags", add.send()).await?;
+        }
+        if !dropped.is_empty() {
+            let remove = cx.cloud.emr.remove_tags().resource_id(&id.0).set_tag_keys(Some(dropped));
+            call("emr RemoveTags", remove.send()).await?;
+        }
+        Ok(())
+    }
+}
