@@ -71,13 +71,15 @@ const PLAN: &[&str] = &["plan", FILE, "--weights", "weights.h5"];
 pub(super) const FIRST_UP: usize = 1;
 
 /// Every command, every kind of change, every way in which something goes. Each ends with 0.
-pub(super) const JOURNEY: [Step; 20] = [
+pub(super) const JOURNEY: [Step; 21] = [
     step(Plan, PLAN),
     step(Up, UP),
     step(Plan, &["plan", FILE, "--weights", "weights.h5", "--detailed-exitcode"]),
     step(Plan, &["status", FILE]),
     after(report, Plan, &["results", FILE, "features"]),
     step(Plan, &["logs", FILE]),
+    // The end is moved.
+    step(Up, &["up", FILE, "--yes", "--weights", "weights.h5", "--for", "40h"]),
     step(Up, &["run", FILE, "own", "--weights", "weights.h5"]),
     step(Plan, &["logs", FILE, "own"]),
     after(|place| place.write(2), Up, UP),
