@@ -64,7 +64,8 @@ fn until(said: &str, now: Timestamp, zone: &TimeZone) -> Result<Timestamp, Strin
 /// `2026-01-31 18:00 CET (Europe/Paris)`.
 pub(super) fn local_words(at: Timestamp, zone: &TimeZone) -> String {
     let local = at.to_zoned(zone.clone());
-    let place = zone.iana_name().filter(|name| *name != "UTC").map_or_else(String::new, |name| format!(" ({name})"));
+    let place =
+        zone.iana_name().filter(|name| !name.ends_with("UTC")).map_or_else(String::new, |name| format!(" ({name})"));
     format!("{}{place}", local.strftime("%Y-%m-%d %H:%M %Z"))
 }
 

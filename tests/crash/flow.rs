@@ -75,7 +75,7 @@ impl Flow {
     pub(super) fn command(self, file: &str) -> Vec<&str> {
         match self {
             Self::Run => vec!["run", file, "own"],
-            Self::Extend => vec!["extend", file, "10m", "--yes"],
+            Self::Extend => vec!["extend", file, "10m", "--yes", "--allow", "FI911", "--because", "a crash is tried"],
             // It has no stack's file, and warns of nothing first.
             Self::Guard => vec!["guard", "--kill", "--hard"],
             Self::Down => vec!["down", file, "--yes"],

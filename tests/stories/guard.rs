@@ -124,7 +124,9 @@ fn without_figures(swept: &Value) -> String {
             let figure = word_only.starts_with(|c: char| c.is_ascii_digit());
             if figure { format!("#{tail}") } else { word.to_owned() }
         });
-        format!("{name}: {}", words.collect::<Vec<_>>().join(" "))
+        // A length may come out in whole hours or not.
+        let lengths = words.collect::<Vec<_>>().join(" ").replace("# h # min", "# h");
+        format!("{name}: {lengths}")
     });
     lines.collect::<Vec<_>>().join("\n")
 }
@@ -139,17 +141,17 @@ fn every_cluster_is_explained_and_nothing_is_changed_unasked() {
     let swept = ran.json();
     assert_eq!(aws.mutations(), Vec::<String>::new());
     insta::assert_snapshot!(without_figures(&swept), @"
-    accepted-main: warn: AppsPending # for # h # min: stuck in ACCEPTED; nothing changed for # h # min of # min; no step yet
+    accepted-main: warn: AppsPending # for # h: stuck in ACCEPTED; nothing changed for # h of # min; no step yet
     begins-main: keep: STARTING for # min, usually # to # min
     fresh-main: keep: usable for # min, within the grace of # min
-    half-main: warn: marked as of stack half and without a whole promise: it cannot be judged; idle # h # min
-    held-main: warn: AppsRunning #, AppsPending #, ContainerAllocated #, the same for # h # min: it only looks busy, or a long job; nothing changed for # h # min of # min; no step yet
-    idle-main: kill: idle # h # min of # min; no step yet
-    liftable-main: kill: idle # h # min of # min; no step yet; its termination protection is lifted, as its stack declares
+    half-main: warn: marked as of stack half and without a whole promise: it cannot be judged; idle # h
+    held-main: warn: AppsRunning #, AppsPending #, ContainerAllocated #, the same for # h: it only looks busy, or a long job; nothing changed for # h of # min; no step yet
+    idle-main: kill: idle # h of # min; no step yet
+    liftable-main: kill: idle # h of # min; no step yet; its termination protection is lifted, as its stack declares
     over-main: warn: past its end of # UTC by # min; AppsRunning #, AppsPending #, ContainerAllocated #, changing; it is warned, and ended by the next sweep that finds it
-    protected-main: warn: idle # h # min of # min; no step yet; it is termination protected, and its stack lets nobody lift that
-    shell-main: warn: AppsRunning #, AppsPending #, ContainerAllocated #, the same for # h # min: an open shell, and nothing in it; nothing changed for # h # min of # min; no step yet
-    steps-main: keep: step `train` RUNNING for # h # min of # h
+    protected-main: warn: idle # h of # min; no step yet; it is termination protected, and its stack lets nobody lift that
+    shell-main: warn: AppsRunning #, AppsPending #, ContainerAllocated #, the same for # h: an open shell, and nothing in it; nothing changed for # h of # min; no step yet
+    steps-main: keep: step `train` RUNNING for # h of # h
     theirs-main: warn: # h old, without a mark of ours; idle # h of # h
     works-main: keep: AppsRunning #, AppsPending #, ContainerAllocated #, changing
     ");
