@@ -103,10 +103,10 @@ fn of(stack: &Stack, table: &Table, lasting: Duration) -> Cost {
         let hourly = of_nodes_at(table, stack.region, &groups, SPOT_AT_LEAST, &mut Vec::new());
         Least { hourly: hourly.rounded(), lives: lives(hourly.total, lasting) }
     });
-    let lived = lives(hourly.total, lasting);
+    let usd = lives(hourly.total, lasting);
     let eur = stack.eur_per_usd.map(|rate| {
-        let euros = |usd: Option<f64>| usd.map(|usd| cents(usd * rate));
-        let Lives { until_end, forgotten_night, forgotten_weekend } = lived;
+        let euros = |amount: Option<f64>| amount.map(|amount| cents(amount * rate));
+        let Lives { until_end, forgotten_night, forgotten_weekend } = usd;
         let lives = Lives {
             until_end: euros(until_end),
             forgotten_night: euros(forgotten_night),
@@ -119,7 +119,7 @@ fn of(stack: &Stack, table: &Table, lasting: Duration) -> Cost {
         currency: "USD",
         prices_as_of,
         hourly: hourly.rounded(),
-        lives: lived,
+        lives: usd,
         unknown,
         least,
         uploads: None,

@@ -94,15 +94,9 @@ pub(super) fn cluster(stack: &Stack, objects: &[Object], around: &Surroundings) 
         expires: stack.until,
         tags: own,
     };
-    let after = objects.iter().map(|object| Object::at(&object.key));
-    let logs = stack.logs().filter(|place| matches!(stack.buckets.get(&place.bucket), Some(Bucket::Ours(_))));
-    let after = after.chain(logs.map(|place| Address::new("bucket", place.bucket)));
-    let end_role = end_role(stack);
-    let after = after.chain(end_role.address().cloned());
     let birth = Birth {
         lifetime: stack.limits.lifetime.into(),
-        until: stack.until,
-        end_role,
+        end_role: end_role(stack),
         applications: cluster.applications.clone(),
         primary,
         core,
@@ -116,13 +110,21 @@ pub(super) fn cluster(stack: &Stack, objects: &[Object], around: &Surroundings) 
             throughput: root.throughput.map(number),
             per_instance: 1,
         }),
-        after: after.collect(),
+        after: before_it(stack, objects),
     };
     let name = cluster
         .name
         .as_ref()
         .map_or_else(|| format!("{}-main", stack.name), |name| format!("{}-main {name}", stack.name));
     Some(kind::Cluster { key: "main".into(), name, fixed, changeable, birth: Some(birth), life: None })
+}
+
+/// What has to be there before it: scripts, the bucket of its logs, and who ends it.
+fn before_it(stack: &Stack, objects: &[Object]) -> Vec<Address> {
+    let scripts = objects.iter().map(|object| Object::at(&object.key));
+    let logs = stack.logs().filter(|place| matches!(stack.buckets.get(&place.bucket), Some(Bucket::Ours(_))));
+    let logs = logs.map(|place| Address::new("bucket", place.bucket));
+    scripts.chain(logs).chain(end_role(stack).address().cloned()).collect()
 }
 
 /// The end of that cluster, as AWS keeps it.

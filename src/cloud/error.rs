@@ -238,9 +238,10 @@ fn sort(code: &str, message: &str) -> Class {
         | "IdempotentParameterMismatch" => Class::Taken,
         // Scheduler has one word for a name that is taken and for a change that is under way.
         "ConflictException" if says("already exists") => Class::Taken,
-        "ConflictException" => Class::NotYet,
         "PreconditionFailed" | "ConditionalRequestConflict" => Class::Precondition,
-        "OperationAborted" | "ConcurrentModification" | "EntityTemporarilyUnmodifiable" => Class::NotYet,
+        "OperationAborted" | "ConcurrentModification" | "EntityTemporarilyUnmodifiable" | "ConflictException" => {
+            Class::NotYet
+        }
         "MalformedPolicyDocument" if says("Invalid principal") => Class::NotYet,
         "ValidationException" if says("Invalid InstanceProfile") || says("ServiceRole") && says("is invalid") => {
             Class::NotYet

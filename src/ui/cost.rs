@@ -10,10 +10,10 @@ fn number(amount: Option<f64>) -> String {
 }
 
 /// `0.86 USD`, `0.50 to 0.86 USD (0.79 EUR)`: the euros are those of the most.
-fn usd(most: Option<f64>, least: Option<Option<f64>>, eur: Option<Option<f64>>) -> String {
+fn usd(most: Option<f64>, least: Option<f64>, eur: Option<f64>) -> String {
     let Some(most) = most else { return "unknown".into() };
-    let from = least.flatten().map_or_else(String::new, |least| format!("{least:.2} to "));
-    let euros = eur.flatten().map_or_else(String::new, |eur| format!(" ({eur:.2} EUR)"));
+    let from = least.map_or_else(String::new, |least| format!("{least:.2} to "));
+    let euros = eur.map_or_else(String::new, |eur| format!(" ({eur:.2} EUR)"));
     format!("{from}{most:.2} USD{euros}")
 }
 
@@ -24,13 +24,13 @@ struct Amounts<'a> {
 impl Amounts<'_> {
     fn hour(&self) -> String {
         let Cost { hourly, least, eur, .. } = self.cost;
-        let least = least.map(|Least { hourly, .. }| hourly.total);
-        usd(hourly.total, least, eur.map(|Euros { hourly, .. }| hourly))
+        let least = least.and_then(|Least { hourly, .. }| hourly.total);
+        usd(hourly.total, least, eur.and_then(|Euros { hourly, .. }| hourly))
     }
 
     fn of(&self, pick: impl Fn(&Lives) -> Option<f64>) -> String {
         let Cost { lives, least, eur, .. } = self.cost;
-        usd(pick(lives), least.map(|least| pick(&least.lives)), eur.map(|eur| pick(&eur.lives)))
+        usd(pick(lives), least.and_then(|least| pick(&least.lives)), eur.and_then(|eur| pick(&eur.lives)))
     }
 }
 

@@ -25,8 +25,12 @@ pub fn sum(lives: &[Life]) -> String {
         0 => String::new(),
         n => format!("; the guard ended {n}, {saved:.2} USD before their ends"),
     };
-    let lived = lives.iter().map(|life| life.lived).sum();
-    format!("{BOLD}Ledger:{BOLD:#} {}, {}, {}{guard}", counted(lives.len(), "cluster"), length(lived), usd(spent))
+    format!(
+        "{BOLD}Ledger:{BOLD:#} {}, {}, {}{guard}",
+        counted(lives.len(), "cluster"),
+        length(lives.iter().map(|life| life.lived).sum()),
+        usd(spent)
+    )
 }
 
 /// A line a cluster, and the sum.

@@ -125,6 +125,21 @@ fn a_stack_beyond_its_limits_is_refused_with_what_would_fit_and_nothing_is_made(
     assert_eq!(plan["refusals"][0]["code"], "FI910");
 }
 
+#[test]
+fn a_type_without_a_price_is_unknown_and_told_and_no_sum_hides_it() {
+    let aws = Aws::start();
+    aws.edit(FILE, "core: {type: m5.xlarge}", "core: {type: r6i.8xlarge}");
+    let plan = aws.run(&["plan", FILE, "--offline", "--weights", aws.weights]).expect(0);
+    let told = plan.out.lines().filter(|line| ["Cost", "Life", "warn"].iter().any(|word| line.starts_with(word)));
+    insta::assert_snapshot!(told.collect::<Vec<_>>().join("\n"), @"
+    Cost: unknown an hour (EC2 unknown, EMR's fee unknown, EBS 0.042, public IPv4 0.010)
+    Life: unknown until its end, unknown if forgotten for a night, unknown for a weekend (estimates, prices of 2025-03)
+    warning: no price is known of EMR's fee of r6i.8xlarge, r6i.8xlarge in eu-west-1; `fruitsinfra prices update` asks AWS
+    ");
+    let cost = aws.run(&["cost", FILE, "--output", "json"]).expect(0).json();
+    assert_eq!((&cost["hourly"]["total"], &cost["until_end"]), (&Value::Null, &Value::Null));
+}
+
 /// A table of one's own, beside which the carried one shows.
 #[test]
 fn prices_are_read_anew_and_told_from_then_on() {

@@ -37,8 +37,6 @@ pub struct Birth {
     pub root_volume: Option<Volume>,
     /// How long it may live.
     pub lifetime: Duration,
-    /// When it ends, where a person says so.
-    pub until: Option<Timestamp>,
     /// Who ends it then.
     pub end_role: Ref,
     /// What must be there before it, without being bound to it.
@@ -200,7 +198,7 @@ async fn run_job_flow(cluster: &Cluster, cx: &Cx, nonce: &str) -> Result<Id, Clo
 
 /// What it is promised, counted from now.
 async fn promise(cluster: &Cluster, birth: &Birth, cx: &Cx) -> Result<Promise, CloudError> {
-    let expires = birth.until.map_or_else(|| cx.clock.now().checked_add(birth.lifetime), Ok);
+    let expires = cluster.changeable.expires.map_or_else(|| cx.clock.now().checked_add(birth.lifetime), Ok);
     let idle = cluster.changeable.idle.and_then(|idle| u64::try_from(idle).ok());
     Ok(Promise {
         home: home_name(cx).await?,
