@@ -132,7 +132,7 @@ fn a_type_without_a_price_is_unknown_and_told_and_no_sum_hides_it() {
     let plan = aws.run(&["plan", FILE, "--offline", "--weights", aws.weights]).expect(0);
     let told = plan.out.lines().filter(|line| ["Cost", "Life", "warn"].iter().any(|word| line.starts_with(word)));
     insta::assert_snapshot!(told.collect::<Vec<_>>().join("\n"), @"
-    Cost: unknown an hour (EC2 unknown, EMR's fee unknown, EBS 0.042, public IPv4 0.010)
+    Cost: unknown an hour (EC2 unknown, EMR's fee unknown, EBS 0.073, public IPv4 0.010)
     Life: unknown until its end, unknown if forgotten for a night, unknown for a weekend (estimates, prices of 2025-03)
     warning: no price is known of EMR's fee of r6i.8xlarge, r6i.8xlarge in eu-west-1; `fruitsinfra prices update` asks AWS
     ");
