@@ -137,11 +137,11 @@ fn life(cluster: &str, entries: &[&Entry], span: Option<Span>, now: Timestamp) -
     };
     let hourly = entries.iter().find_map(|entry| entry.hourly);
     let cost = |seconds: f64| hourly.map(|hourly| hourly * seconds / 3600.0);
-    let until = entries.iter().filter_map(|entry| match entry.deed {
-        Deed::Up { until } | Deed::Extend { until } => Some(until),
+    let ends = entries.iter().filter_map(|entry| match entry.deed {
+        Deed::Up { until } | Deed::Extend { until } => Some((entry.at, until)),
         Deed::Down | Deed::Kill { .. } | Deed::Override { .. } => None,
     });
-    let until = until.max();
+    let until = ends.max_by_key(|(at, _)| *at).map(|(_, until)| until);
     Life {
         cluster: cluster.into(),
         began: span.map(|span| span.began).or(up.map(|entry| entry.at)),

@@ -119,17 +119,17 @@ fn overlong(end: Option<(Timestamp, Timestamp)>) -> Option<Refusal> {
     Some(Refusal { code: TIME, message })
 }
 
-/// Bounds that the stack's cost exceeds, if the plan starts or changes anything. What has no known price
-/// exceeds none: it is said under the plan.
+/// Bounds that the stack's cost exceeds by what is known of it, if the plan starts or changes anything.
 fn overspending(plan: &Plan<Live>, spending: Option<(&Limits, &Cost)>) -> Vec<Refusal> {
     let starts = plan.steps.iter().any(|step| !matches!(step.action, Action::Keep | Action::Delete));
     let Some((limits, cost)) = spending.filter(|_| starts) else { return vec![] };
     let bounds = [
-        ("an hour", "hourly", limits.hourly, cost.hourly.total),
-        ("its whole lifetime", "demo", limits.demo, cost.lives.until_end),
+        ("an hour", "hourly", limits.hourly, cost.known[0], cost.hourly.total),
+        ("its whole life", "demo", limits.demo, cost.known[1], cost.lives.until_end),
     ];
-    let exceeded = bounds.into_iter().filter_map(|(what, name, bound, amount)| {
-        let (bound, amount) = (bound?, amount?);
+    let exceeded = bounds.into_iter().filter_map(|(what, name, bound, amount, all)| {
+        let bound = bound?;
+        let least = if all.is_none() { "at least " } else { "" };
         (amount > bound.usd()).then(|| Refusal {
             code: MONEY,
             message: {
@@ -137,7 +137,9 @@ fn overspending(plan: &Plan<Live>, spending: Option<(&Limits, &Cost)>) -> Vec<Re
                     .fits
                     .as_deref()
                     .map_or_else(|| "take fewer or smaller nodes".into(), |fits| format!("`{fits}` would fit"));
-                format!("{what} would cost {amount:.2} USD, and `limits.{name}` allows {bound}: {fits}, or raise it")
+                format!(
+                    "{what} would cost {least}{amount:.2} USD, and `limits.{name}` allows {bound}: {fits}, or raise it"
+                )
             },
         })
     });

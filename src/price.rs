@@ -13,7 +13,7 @@ pub use self::alternatives::{Alternative, alternatives};
 pub use self::table::Table;
 use crate::residency::EuRegion;
 use crate::stack::facts::instance_type;
-use crate::stack::{Cluster, Group, Limits, Market, Stack, VolumeKind};
+use crate::stack::{Cluster, Group, Limits, Market, Stack, Volume, VolumeKind};
 
 /// Hours in a month, as AWS turns prices a month into prices an hour.
 const MONTH: f64 = 730.0;
@@ -53,6 +53,9 @@ pub struct Cost {
     pub eur: Option<Euros>,
     /// What would fit the stack's limits, where this does not.
     pub fits: Option<String>,
+    /// What is known of an hour and of the life to its end: the least that they cost.
+    #[serde(skip)]
+    pub known: [f64; 2],
 }
 
 /// What a cluster costs by how long it lives.
@@ -114,6 +117,8 @@ fn of(stack: &Stack, table: &Table, lasting: Duration) -> Cost {
         };
         Euros { rate, hourly: euros(hourly.total), lives }
     });
+    let Hourly { ec2, emr, ebs, ipv4, .. } = hourly;
+    let known: f64 = [ec2, emr, ebs, ipv4].into_iter().flatten().sum();
     let prices_as_of = table.as_of(stack.region).to_owned();
     Cost {
         currency: "USD",
@@ -125,14 +130,17 @@ fn of(stack: &Stack, table: &Table, lasting: Duration) -> Cost {
         uploads: None,
         eur,
         fits: None,
+        known: [cents(known), cents(known * lasting.as_secs_f64() / 3600.0)],
     }
 }
 
 impl Cost {
-    /// Whether no bound is exceeded. What has no known price exceeds none.
+    /// Whether no bound is exceeded by what is known.
     fn within(&self, limits: &Limits) -> bool {
-        let bounds = [(self.hourly.total, limits.hourly), (self.lives.until_end, limits.demo)];
-        bounds.into_iter().all(|(amount, bound)| amount.zip(bound).is_none_or(|(amount, bound)| amount <= bound.usd()))
+        let [hour, life] = self.known;
+        [(hour, limits.hourly), (life, limits.demo)]
+            .into_iter()
+            .all(|(amount, bound)| bound.is_none_or(|bound| amount <= bound.usd()))
     }
 
     /// With what it costs to send so many files.
@@ -208,8 +216,9 @@ fn of_nodes_at(table: &Table, region: EuRegion, nodes: &[Nodes<'_>], spot: f64, 
     let ebs: Vec<_> = nodes
         .iter()
         .map(|of| {
-            let price = known(format!("EBS in {region}"), table.other("ebs_gp3", region))?;
-            Some(of.disks? * price / MONTH * f64::from(of.count))
+            let disks = known(format!("the disks of {}", of.instance_type), of.disks);
+            let price = known(format!("EBS in {region}"), table.other("ebs_gp3", region));
+            Some(disks? * price? / MONTH * f64::from(of.count))
         })
         .collect();
     let count: f64 = nodes.iter().map(|of| f64::from(of.count)).sum();
@@ -221,8 +230,12 @@ fn of_nodes_at(table: &Table, region: EuRegion, nodes: &[Nodes<'_>], spot: f64, 
 
 /// GB of EBS a node of this group: what is said, else what EMR attaches.
 fn disks(cluster: &Cluster, group: &Group) -> Option<f64> {
-    // Other kinds cost otherwise, and no price of theirs is known here.
-    if group.volumes.iter().any(|volume| !matches!(volume.kind, VolumeKind::Gp2 | VolumeKind::Gp3)) {
+    // Other kinds cost otherwise, and so does more speed than gp3 brings along: no price of that is known here.
+    let beyond = |volume: &Volume| {
+        let faster = volume.iops.is_some_and(|iops| iops > 3000) || volume.throughput.is_some_and(|mib| mib > 125);
+        volume.kind != VolumeKind::Gp3 || faster
+    };
+    if group.volumes.iter().any(beyond) {
         return None;
     }
     let root = cluster
@@ -251,12 +264,13 @@ fn attached(name: &str) -> Option<f64> {
     instance_type(name).map(|of| 16.0 * f64::from(of.vcpu))
 }
 
+/// Adding nothing makes a sum of nothing 0, and not -0.
 fn cents(usd: f64) -> f64 {
-    (usd * 100.0).round() / 100.0
+    (usd * 100.0).round() / 100.0 + 0.0
 }
 
 fn ten_thousandths(usd: f64) -> f64 {
-    (usd * 10_000.0).round() / 10_000.0
+    (usd * 10_000.0).round() / 10_000.0 + 0.0
 }
 
 #[cfg(test)]

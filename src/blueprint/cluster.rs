@@ -135,6 +135,7 @@ pub(super) fn end(stack: &Stack) -> Schedule {
         role: end_role(stack),
         at: stack.until,
         lifetime: stack.limits.lifetime.into(),
+        live: false,
     }
 }
 

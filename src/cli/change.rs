@@ -79,6 +79,7 @@ async fn attempt(session: &Session, progress: UnboundedReceiver<Progress>, reque
         return stage.end(session, &Outcome::default(), &approved, Report::default()).await;
     }
     let planned = approved.plan().clone();
+    let passed = record::passed(session, request, &world, &planned)?;
     if let Some(busy) = busy {
         session.ui.say(format!("{YELLOW}at work{YELLOW:#}, and will be told to stop: {busy}"));
     }
@@ -120,6 +121,7 @@ async fn attempt(session: &Session, progress: UnboundedReceiver<Progress>, reque
         }
     };
 
+    record::tell(session, &home, passed.into_iter().collect()).await;
     // Home holds the lease: it goes last, and only if all else is gone.
     let (last, approved) = split(&approved, session, |address| aim == Aim::Destroy && *address == resources::home())?;
     let (walked, walking) = watch::channel(false);
@@ -137,8 +139,8 @@ async fn attempt(session: &Session, progress: UnboundedReceiver<Progress>, reque
         Some(lease) if !outcome.complete() => lease.ended().await,
         _ => None,
     };
-    if outcome.complete() {
-        record::tell(session, &home, request, &world, &planned).await;
+    if !outcome.interrupted && (there && aim != Aim::Destroy) {
+        record::tell(session, &home, record::deeds(session, request, &planned, outcome.complete())).await;
     }
     if outcome.complete()
         && !last.plan().steps.is_empty()
@@ -201,7 +203,9 @@ async fn approve(
             losses.push((step.address.to_string(), what));
         }
     }
-    let cost = aim.cost(session);
+    let sending: usize = uploads.iter().map(|batch| batch.send).sum();
+    let cost = aim.cost(session, world);
+    let cost = cost.map(|cost| cost.with_uploads(sending as u64, &session.prices, session.stack.region));
     let terms = aim.terms(session, world, cost.as_ref(), request.allowed)?;
     let refusals = policy::refusals(&plan, terms.clone());
     let waived = policy::waived(&plan, terms.clone());
@@ -274,7 +278,7 @@ async fn again(session: &Session, request: Request<'_>, approved: &Approved) -> 
         outline.collect::<Vec<_>>()
     };
     if others(&plan) == others(approved.plan()) {
-        let cost = aim.cost(session);
+        let cost = aim.cost(session, &world);
         let terms = aim.terms(session, &world, cost.as_ref(), request.allowed)?;
         return policy::check(plan, terms).map_err(refused);
     }

@@ -40,6 +40,10 @@ impl End {
 
 /// The next 18:00, or the moment of a date and time.
 fn until(said: &str, now: Timestamp, zone: &TimeZone) -> Result<Timestamp, String> {
+    // A zone of its own would be read over.
+    if said.contains(['Z', 'z', '+', '[']) || said.chars().skip(16).any(|c| c == '-') {
+        return Err(format!("`{said}` names a zone, and local time is meant"));
+    }
     let local = now.to_zoned(zone.clone());
     let time: Result<Time, _> = said.parse();
     let at = match time {
@@ -73,10 +77,13 @@ pub(super) fn local_words(at: Timestamp, zone: &TimeZone) -> String {
 pub(super) fn words<E>(plan: &Plan<E>, stack: &Stack, until: Option<Timestamp>) -> Option<String> {
     let starts =
         |step: &Step<E>| step.address.kind == "cluster" && matches!(step.action, Action::Create | Action::Replace(_));
-    match until {
+    let when = match until {
         Some(at) => Some(local_words(at, &TimeZone::system())),
         None => plan.steps.iter().any(starts).then(|| format!("{} after it is asked for", stack.limits.lifetime)),
-    }
+    };
+    let protected = stack.cluster.as_ref().is_some_and(|cluster| cluster.termination_protection);
+    let how = if protected { "if nobody protects it any more by then" } else { "by AWS itself" };
+    when.map(|when| format!("{when}, {how}"))
 }
 
 #[cfg(test)]

@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::IsTerminal;
-use std::time::Duration;
 
 use futures::StreamExt;
 use tokio::time::Instant;
@@ -98,7 +97,9 @@ pub(super) async fn run(global: &Global, args: &Args) -> Ended {
 }
 
 async fn swept(global: &Global, args: &Args) -> Ended {
-    let (ui, deadline) = (global.ui(), Instant::now() + Duration::from(args.deadline));
+    let ui = global.ui();
+    let deadline = Instant::now().checked_add(args.deadline.into());
+    let deadline = deadline.ok_or_else(|| Failure::usage(format!("no sweep may take {}", args.deadline)))?;
     let told = Told::of(args.notify_topic.as_deref(), args.notify_webhook.as_deref())?;
     consented(ui, args)?;
     let endpoint = session::endpoint(global, ui).await?;
@@ -183,7 +184,10 @@ impl Guard<'_> {
         let mut report = Report::default();
         let clouds = self.clouds(&mut report).await?;
         report.swept = clouds.iter().map(|cloud| cloud.region).collect();
-        let swept = sweep::regions(&self.sweep, &clouds).await;
+        // Half of the time is for looking: one region that does not answer stops no act in another.
+        let begun = Instant::now();
+        let looking = begun + self.sweep.deadline.saturating_duration_since(begun) / 2;
+        let swept = sweep::regions(&Sweep { deadline: looking, ..self.sweep }, &clouds).await;
         if let Some(error) = swept.iter().flat_map(|swept| &swept.errors).next()
             && swept.iter().all(|swept| swept.clusters.is_empty() && !swept.errors.is_empty())
             && error.message.contains("no credentials")
@@ -191,27 +195,25 @@ impl Guard<'_> {
             return Err(Failure { hint: error.hint.clone(), ..Failure::failed(error.message.clone()) });
         }
         let active = active(&swept);
-        let mut found = Vec::new();
+        let (mut found, mut marked) = (Vec::new(), Vec::new());
         for (cloud, of) in clouds.iter().zip(swept) {
-            let Swept { clusters, found: marked, errors, metrics } = of;
-            report.errors.extend(errors);
-            report.metrics += metrics;
-            found.extend(clusters.into_iter().map(|judged| (cloud, judged)));
+            report.errors.extend(of.errors);
+            report.metrics += of.metrics;
+            found.extend(of.clusters.into_iter().map(|judged| (cloud, judged)));
+            marked.push((cloud, of.found));
+        }
+        self.act(found, &mut report).await;
+        for (cloud, marked) in marked {
+            let (region, what) = (cloud.region, "what ended stacks left");
             let left = remains::left(cloud, &marked, &active);
             match tokio::time::timeout_at(self.sweep.deadline, left).await {
                 Ok(Ok(left)) => report.leftovers.extend(left),
                 Ok(Err(error)) => {
-                    report.errors.push(Trouble::of(
-                        cloud.region,
-                        None,
-                        "what ended stacks left cannot be read",
-                        &error,
-                    ));
+                    report.errors.push(Trouble::of(region, None, &format!("{what} cannot be read"), &error));
                 }
-                Err(_) => report.errors.push(Trouble::late(cloud.region, None, "what ended stacks left was not read")),
+                Err(_) => report.errors.push(Trouble::late(region, None, &format!("{what} was not read"))),
             }
         }
-        self.act(found, &mut report).await;
         self.tell(told, &contacts, &mut report).await;
         if self.args.kill {
             self.finish(&contacts, &mut report).await;
@@ -269,13 +271,8 @@ impl Guard<'_> {
             if !self.args.kill || self.cancel.requested() {
                 return Line::new(judged, Done::default());
             }
-            let (region, id) = (judged.facts.region, judged.facts.id.clone());
-            let done = tokio::time::timeout_at(self.sweep.deadline, act(&self.sweep, cloud, &judged)).await;
-            let late = || Done {
-                errors: vec![Trouble::late(region, Some(&id), "its verdict was not carried out")],
-                ..Done::default()
-            };
-            Line::new(judged, done.unwrap_or_else(|_| late()))
+            let done = act(&self.sweep, cloud, &judged).await;
+            Line::new(judged, done)
         };
         let mut lines = futures::stream::iter(found.into_iter().map(carry_out)).buffered(AT_ONCE);
         while let Some((line, errors)) = lines.next().await {

@@ -14,7 +14,8 @@ use crate::cloud::Cloud;
 use crate::cloud::clock::moment_of;
 use crate::cloud::error::{CloudError, call};
 
-const ACTIVE: [ClusterState; 5] = [
+/// The states of a cluster that has not ended.
+pub const ACTIVE: [ClusterState; 5] = [
     ClusterState::Starting,
     ClusterState::Bootstrapping,
     ClusterState::Running,
@@ -191,8 +192,9 @@ impl Cloud {
         call("emr AddTags", add.send()).await.map(drop)
     }
 
-    pub async fn lift_protection(&self, id: &str) -> Result<(), CloudError> {
-        let set = self.emr.set_termination_protection().job_flow_ids(id).termination_protected(false);
+    /// Puts its termination protection, or lifts it.
+    pub async fn protect(&self, id: &str, protected: bool) -> Result<(), CloudError> {
+        let set = self.emr.set_termination_protection().job_flow_ids(id).termination_protected(protected);
         call("emr SetTerminationProtection", set.send()).await.map(drop)
     }
 

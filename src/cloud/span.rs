@@ -1,9 +1,9 @@
 //! How long a cluster lived, as EMR remembers it: for two months after its end. It judges nothing.
 
-use aws_sdk_emr::primitives::DateTime;
 use jiff::Timestamp;
 
 use super::Cloud;
+use super::clock::moment_of;
 use super::error::{CloudError, Outcome, call};
 
 /// From when to when a cluster was paid for.
@@ -25,11 +25,7 @@ impl Cloud {
         };
         let status = answer.and_then(|answer| answer.cluster).and_then(|cluster| cluster.status);
         let Some(timeline) = status.and_then(|status| status.timeline) else { return Ok(None) };
-        let began = timeline.creation_date_time.as_ref().and_then(moment);
-        Ok(began.map(|began| Span { began, ended: timeline.end_date_time.as_ref().and_then(moment) }))
+        let began = timeline.creation_date_time.as_ref().and_then(moment_of);
+        Ok(began.map(|began| Span { began, ended: timeline.end_date_time.as_ref().and_then(moment_of) }))
     }
-}
-
-fn moment(at: &DateTime) -> Option<Timestamp> {
-    Timestamp::from_millisecond(at.to_millis().ok()?).ok()
 }

@@ -46,9 +46,14 @@ pub async fn act(sweep: &Sweep<'_>, cloud: &Cloud, judged: &Judged) -> Done {
 async fn kill(sweep: &Sweep<'_>, cloud: &Cloud, before: &Facts) -> Done {
     let mut done = Done::default();
     let trouble = |what: &str, error: &CloudError| Trouble::of(before.region, Some(&before.id), what, error);
-    let judged = match sweep.again(cloud, before).await {
-        Ok(judged) => judged,
-        Err(error) => {
+    // What is begun from here on is told to its end: only the look before it has a deadline.
+    let judged = match tokio::time::timeout_at(sweep.deadline, sweep.again(cloud, before)).await {
+        Ok(Ok(judged)) => judged,
+        Err(_) => {
+            done.errors.push(Trouble::late(before.region, Some(&before.id), "it was not looked at once more"));
+            return done;
+        }
+        Ok(Err(error)) => {
             done.errors.push(trouble("it cannot be looked at once more, so it is not ended", &error));
             return done;
         }
@@ -56,7 +61,7 @@ async fn kill(sweep: &Sweep<'_>, cloud: &Cloud, before: &Facts) -> Done {
     let Judged { facts, verdict } = &judged;
     if verdict.word == Word::Kill {
         let lifted = if facts.protected == Some(true) {
-            let lifted = cloud.lift_protection(&facts.id).await;
+            let lifted = cloud.protect(&facts.id, false).await;
             done.deeds.extend(lifted.is_ok().then(|| "protection lifted".into()));
             lifted
         } else {
@@ -74,7 +79,14 @@ async fn kill(sweep: &Sweep<'_>, cloud: &Cloud, before: &Facts) -> Done {
                     done.errors.push(trouble("the ledger does not tell of its end", &error));
                 }
             }
-            Err(error) => done.errors.push(trouble("it cannot be ended", &error)),
+            Err(error) => {
+                done.errors.push(trouble("it cannot be ended", &error));
+                // What lives on is as it was.
+                let lifted = done.deeds.iter().any(|deed| deed == "protection lifted");
+                if lifted && let Err(error) = cloud.protect(&facts.id, true).await {
+                    done.errors.push(trouble("its protection cannot be put back", &error));
+                }
+            }
         }
     }
     done.judged = Some(judged);

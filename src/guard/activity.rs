@@ -90,9 +90,8 @@ pub fn of(facts: &Facts, now: Timestamp) -> Activity {
         Activity::Quiet { long, since: from } | Activity::Stalled { long, since: from, .. } if !accepted => {
             let due = running.iter().map(Running::due).max().unwrap_or(from);
             let held = matches!(measured, Activity::Stalled { what: Stall::Held, .. });
-            let known = running.iter().all(|step| step.usual.is_some());
-            // Containers that a step holds are work, unless its job is known to need far less.
-            let what = if held && !known { Stall::Held } else { Stall::Step };
+            // Containers that a step holds may be work, however long its job took before: it may have more to do today.
+            let what = if held { Stall::Held } else { Stall::Step };
             let words = running.iter().map(Running::words).collect::<Vec<_>>().join("; ");
             Activity::Stalled { what, long: long.min(since(due, now)), since: from.max(due), words }
         }
@@ -129,7 +128,7 @@ impl<'a> Running<'a> {
     }
 
     fn due(&self) -> Timestamp {
-        self.began + self.allowed()
+        self.began.checked_add(self.allowed()).unwrap_or(Timestamp::MAX)
     }
 
     fn words(&self) -> String {

@@ -185,7 +185,7 @@ impl Case<'_> {
             return None;
         }
         let past = format!("past its end of {} by {}", self.clock(expires), about(since(expires, *now)));
-        let warned = facts.warned == Some(Warned::End(expires));
+        let warned = facts.warned.is_some_and(|warned| warned.told() == Warned::End(expires).told());
         let starting = matches!(facts.stage, Stage::Starting | Stage::Bootstrapping);
         let at_work = !starting && matches!(activity, Activity::Advancing(_) | Activity::Unknown { .. });
         let mut reasons = vec![past];

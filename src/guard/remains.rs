@@ -10,14 +10,14 @@ use serde::Serialize;
 
 use super::facts::since;
 use crate::cloud::Cloud;
-use crate::cloud::error::CloudError;
+use crate::cloud::error::{Class, CloudError};
 use crate::cloud::mark::Mark;
 use crate::lease;
 use crate::residency::EuRegion;
 use crate::resources::{HOME, end};
 use crate::text::about;
 
-/// A stack that was without a cluster for so long is forgotten: its buckets cost by the month.
+/// A home that was made so long ago, of a stack without a cluster, may be forgotten: its buckets cost by the month.
 const TERM: Duration = Duration::from_hours(30 * 24);
 
 const AT_ONCE: usize = 6;
@@ -89,13 +89,18 @@ pub async fn left(cloud: &Cloud, found: &Found, active: &BTreeSet<String>) -> Re
     }
     for stack in found.schedules.iter().filter(|stack| ended(stack)) {
         // One of that name without our mark is somebody else's.
-        if let Ok(Some(schedule)) = end::read(cloud, stack).await {
-            all.push(leftover(stack, &schedule.mark.owner, end::address().to_string(), &end::name(stack), why, true));
+        match end::read(cloud, stack).await {
+            Ok(Some(found)) => {
+                all.push(leftover(stack, &found.mark.owner, end::address().to_string(), &end::name(stack), why, true));
+            }
+            Err(error) if error.class != Class::Taken => return Err(error),
+            _ => {}
         }
     }
     for (bucket, stack, age) in found.homes.iter().filter(|(_, stack, _)| ended(stack)) {
         if let Some(mark) = cloud.mark_of_bucket(bucket).await?.filter(|mark| mark.stack == *stack) {
-            let why = format!("{} old, and {why}: `destroy` removes it with its data", about(*age));
+            let why =
+                format!("made {} ago, and {why}: `destroy` removes it with its data if nobody needs it", about(*age));
             all.push(leftover(stack, &mark.owner, mark.address, bucket, &why, false));
         }
     }

@@ -18,13 +18,14 @@ use crate::cloud::Cloud;
 use crate::cloud::clock::Clock;
 use crate::cloud::clusters::{Fleet, Listed};
 use crate::cloud::error::CloudError;
+use crate::cloud::mark::fingerprint;
 use crate::price::Table;
 use crate::residency::EuRegion;
 
 /// Closer looks at once, a region: EMR throttles early.
 const AT_ONCE: usize = 6;
 
-/// Closer looks a sweep and region that could only spare a warning; the others' turn comes with the next sweeps.
+/// Closer looks a sweep and region that could only spare a warning; the others are drawn by the next sweeps.
 const IN_TURN: usize = 20;
 
 /// Metrics are looked back at for this much longer than a cluster may idle, at least and at most.
@@ -176,16 +177,13 @@ impl Sweep<'_> {
         doubt(facts, self.terms, self.clock.now())
     }
 
-    /// Whose turn it is to be looked at more closely, where not all are: each sweep goes on where the last one ended.
+    /// Whose turn it is to be looked at more closely, where not all are: each sweep draws anew.
     fn turn(&self, facts: &[Facts]) -> BTreeSet<String> {
         let some = facts.iter().filter(|facts| self.doubt(facts) == Doubt::Some);
         let mut ids: Vec<String> = some.map(|facts| facts.id.clone()).collect();
-        ids.sort();
-        if ids.len() > IN_TURN {
-            let sweeps = usize::try_from(self.clock.now().as_second() / 300).unwrap_or_default();
-            let begin = sweeps * IN_TURN % ids.len();
-            ids.rotate_left(begin);
-        }
+        // Another order with every sweep, however far apart they are.
+        let sweep = self.clock.now().as_second();
+        ids.sort_by_cached_key(|id| fingerprint(format!("{id} {sweep}")));
         ids.into_iter().take(IN_TURN).collect()
     }
 
@@ -276,7 +274,7 @@ fn look_back(facts: &Facts, now: Timestamp) -> Option<Timestamp> {
     }
     let [least, most] = BACK;
     let idle = facts.whose.promise().map_or(Duration::ZERO, |promise| promise.idle);
-    let back = now.checked_sub((idle + Duration::from_hours(1)).clamp(least, most)).ok()?;
+    let back = now.checked_sub(idle.saturating_add(Duration::from_hours(1)).clamp(least, most)).ok()?;
     // A period begins at its point: whole ones are asked for.
     let since = back.max(ready).as_second().div_euclid(300) * 300;
     Timestamp::new(since, 0).ok()

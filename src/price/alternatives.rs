@@ -30,7 +30,7 @@ pub(super) fn fitting(stack: &Stack, table: &Table, lasting: Duration) -> Option
     let fits = |count: &u32| {
         let other = Stack { cluster: Some(with_core(cluster, *count)), ..stack.clone() };
         let cost = of(&other, table, lasting);
-        cost.hourly.total.is_some() && cost.within(&stack.limits)
+        cost.within(&stack.limits)
     };
     let count = (1..cluster.core.as_ref()?.count).rev().find(fits)?;
     Some(core_words(cluster, count))

@@ -95,6 +95,10 @@ pub async fn put(cx: &Cx, wanted: &Wanted<'_>) -> Result<(), CloudError> {
             None => cx.clock.now() + wanted.lifetime,
         },
     };
+    if wanted.at.is_none() && was.is_none() && at <= cx.clock.now() {
+        let over = format!("the end of {} is over, and it lives: `extend` moves it, `down` ends it", wanted.cluster);
+        return Err(CloudError::failed(over));
+    }
     let end = End { cluster: wanted.cluster.into(), at, role: role_arn(cx, wanted.role).await? };
     match found {
         Some(found) if found.end.as_ref() == Some(&end) => {}

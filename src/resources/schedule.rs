@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::end::{self, Wanted};
-use crate::cloud::error::CloudError;
+use crate::cloud::error::{Class, CloudError};
 use crate::cloud::promise::moment;
 use crate::resource::{Address, Change, Cx, Field, Id, Kind, Known, Live, Need, OnDown, Ref, Resource};
 
@@ -32,6 +32,8 @@ pub struct Schedule {
     pub at: Option<Timestamp>,
     /// The desired side's: how long a cluster may live that was promised nothing.
     pub lifetime: Duration,
+    /// Whether this is the one that is there.
+    pub live: bool,
 }
 
 #[async_trait]
@@ -45,12 +47,14 @@ impl Resource for Schedule {
     }
 
     fn needs(&self) -> Vec<Need> {
-        // It is given to whatever cluster there is: a new one moves it, and nothing has to be made anew.
-        [&self.cluster, &self.role].into_iter().filter_map(Ref::address).cloned().map(Need::orders).collect()
+        // It is given to whatever cluster there is: a new one moves it, and nothing has to be made anew. What is there goes
+        // beside its cluster: neither waits for the other's end.
+        let cluster = if self.live { None } else { self.cluster.address() };
+        cluster.into_iter().chain(self.role.address()).cloned().map(Need::orders).collect()
     }
 
     fn fields(&self) -> Vec<Field> {
-        let Self { name: _, cluster, role, at, lifetime: _ } = self;
+        let Self { name: _, cluster, role, at, lifetime: _, live: _ } = self;
         let mut fields = vec![Field::updates("cluster", cluster), Field::updates("role", role)];
         fields.extend(at.map(|at| Field::updates("at", moment(at))));
         fields
@@ -83,7 +87,15 @@ impl Resource for Schedule {
 
 /// The stack's one, if it is there.
 async fn list(cx: &Cx) -> Result<Vec<Live>, CloudError> {
-    let Some(found) = end::read(&cx.cloud, &cx.stack).await? else { return Ok(vec![]) };
+    let found = match end::read(&cx.cloud, &cx.stack).await {
+        // Somebody else's hinders no end: whoever makes a cluster refuses before it is made.
+        Err(error) if error.class == Class::Taken => {
+            cx.say(&end::address(), error.message);
+            return Ok(vec![]);
+        }
+        found => found?,
+    };
+    let Some(found) = found else { return Ok(vec![]) };
     let name = end::name(&cx.stack);
     // One that says nothing of ours ends nothing: it is told as such, and mended.
     let (cluster, role, at) = match found.end {
@@ -93,6 +105,6 @@ async fn list(cx: &Cx) -> Result<Vec<Live>, CloudError> {
         }
         None => (Ref::id("nothing"), Ref::id("nobody"), None),
     };
-    let schedule = Schedule { name: name.clone(), cluster, role, at, lifetime: Duration::ZERO };
+    let schedule = Schedule { name: name.clone(), cluster, role, at, lifetime: Duration::ZERO, live: true };
     Ok(vec![Live { id: Id(name), resource: Arc::new(schedule), mark: found.mark }])
 }

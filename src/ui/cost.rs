@@ -36,7 +36,8 @@ impl Amounts<'_> {
 
 fn gaps(cost: &Cost) -> Option<String> {
     let names = cost.unknown.join(", ");
-    let told = format!("{YELLOW}warning{YELLOW:#}: no price is known of {names}; `fruitsinfra prices update` asks AWS");
+    let told =
+        format!("{YELLOW}warning{YELLOW:#}: no price is known of {names}; `fruitsinfra prices update` may find it");
     (!names.is_empty()).then_some(told)
 }
 

@@ -14,7 +14,7 @@ use crate::text::{about, counted};
 pub fn text(report: &Report, prices: &Table, now: Timestamp, all: bool) -> Vec<String> {
     let mut lines: Vec<String> =
         report.clusters.iter().filter(|line| all || worth(line)).map(|of| line(of, prices, now)).collect();
-    for left in &report.leftovers {
+    for left in report.leftovers.iter().filter(|left| left.goes || all) {
         let what = if left.removed { format!("{GREEN}removed{GREEN:#}") } else { format!("{YELLOW}left{YELLOW:#}   ") };
         lines.push(format!("{what} {} of {} ({}, {}): {}", left.address, left.stack, left.id, left.region, left.why));
     }

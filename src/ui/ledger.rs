@@ -20,10 +20,10 @@ fn length(seconds: Option<f64>) -> String {
 pub fn sum(lives: &[Life]) -> String {
     let spent: Option<f64> = lives.iter().map(|life| life.spent).sum();
     let killed = lives.iter().filter(|life| !life.killed.is_empty());
-    let saved: f64 = killed.clone().filter_map(|life| life.saved).sum();
+    let saved: Option<f64> = killed.clone().map(|life| life.saved).sum();
     let guard = match killed.count() {
         0 => String::new(),
-        n => format!("; the guard ended {n}, {saved:.2} USD before their ends"),
+        n => format!("; the guard ended {n}, {} before their ends", usd(saved)),
     };
     format!(
         "{BOLD}Ledger:{BOLD:#} {}, {}, {}{guard}",

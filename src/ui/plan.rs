@@ -100,7 +100,7 @@ pub fn text<E: AsRef<dyn Resource>>(plan: &Plan<E>, shown: &Shown) -> String {
         let _ = writeln!(out, "{apart}{}", super::cost::lines(cost));
     }
     if let Some(end) = shown.end {
-        let _ = writeln!(out, "{BOLD}End:{BOLD:#} {end}, by AWS itself");
+        let _ = writeln!(out, "{BOLD}End:{BOLD:#} {end}");
     }
     let kept = plan.counts().keep;
     if plan.is_empty() {

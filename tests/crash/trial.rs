@@ -192,8 +192,13 @@ impl<'a> Stage<'a> {
                         self.life.step_was_told();
                     }
                 }
-                // Nothing is left to be killed again.
-                Met::End(Some(0)) => break,
+                // Nothing is left to be killed again, and what told its end is not followed on but done once more.
+                Met::End(Some(0)) => {
+                    if trial.flow == Flow::Run {
+                        self.life.step_was_told();
+                    }
+                    break;
+                }
                 Met::End(code) => {
                     wrong.unfinished.push(format!("it ended with {code:?} before {point}: {}", self.last_words()));
                     break;

@@ -1,5 +1,7 @@
 //! What a person wants of a stack, and with what consent: the commands that change something differ in nothing else.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 
 use crate::blueprint::{Materials, blueprint};
@@ -54,27 +56,33 @@ impl Aim {
     /// When the cluster is to end, if a person says so.
     pub(super) fn until(self, session: &Session, world: &World) -> Result<Option<Timestamp>, Failure> {
         let Self::Extend(by) = self else { return Ok(session.stack.until) };
-        let Some(cluster) = world.cluster() else {
+        if world.cluster().is_none() {
             return Err(Failure::failed("no cluster runs, so none has an end to move").hint(session.command("up")));
-        };
-        let moment = |live: &Live, key: &str| live.resource.facts()[key].as_str().and_then(|at| at.parse().ok());
+        }
         let schedule = world.live.iter().find(|live| live.resource.address() == end::address());
+        let at = schedule.and_then(|live| live.resource.facts()["at"].as_str()?.parse::<Timestamp>().ok());
         // The schedule moves last: what was interrupted on the way is asked for again, and not added to.
-        let now: Option<Timestamp> =
-            schedule.and_then(|live| moment(live, "at")).or_else(|| moment(cluster, "expires"));
-        let Some(now) = now else {
-            return Err(Failure::failed("the cluster was given no end yet").hint(session.command("up")));
+        let Some(end) = at else {
+            let message = "AWS keeps no end of the cluster that could be moved";
+            return Err(Failure::failed(message).hint(format!("`{}` gives it one", session.command("up"))));
         };
-        let later = now.checked_add(std::time::Duration::from(by));
+        // What is over is counted from now on.
+        let later = end.max(session.cx.clock.now()).checked_add(Duration::from(by));
         later.map(Some).map_err(|_| Failure::usage(format!("{by} later is beyond all calendars")))
     }
 
     /// What it costs to have it: what ends something starts nothing.
-    pub(super) fn cost(self, session: &Session) -> Option<Cost> {
-        let now = session.cx.clock.now();
-        let until = session.stack.until.and_then(|until| std::time::Duration::try_from(until.duration_since(now)).ok());
-        let lasting = until.unwrap_or(session.stack.limits.lifetime.into());
-        (!self.ends()).then(|| price::estimate(&session.stack, &session.prices, lasting))
+    pub(super) fn cost(self, session: &Session, world: &World) -> Option<Cost> {
+        (!self.ends()).then(|| price::estimate(&session.stack, &session.prices, self.life(session, world)))
+    }
+
+    /// How long the cluster lives in all: from its start, be it over or now, to the end that it has or is given.
+    fn life(self, session: &Session, world: &World) -> Duration {
+        let told = |key: &str| world.cluster().and_then(|live| live.resource.facts()[key].as_str()?.parse().ok());
+        let born: Timestamp = told("since").unwrap_or_else(|| session.cx.clock.now());
+        let until = self.until(session, world).ok().flatten().or_else(|| told("expires"));
+        let life = until.and_then(|until| Duration::try_from(until.duration_since(born)).ok());
+        life.unwrap_or(session.stack.limits.lifetime.into())
     }
 
     /// What its plan is held against.
@@ -88,7 +96,7 @@ impl Aim {
         let born = world.cluster().and_then(|live| live.resource.facts()["since"].as_str()?.parse().ok());
         let born: Timestamp = born.unwrap_or_else(|| session.cx.clock.now());
         let until = if self.ends() { None } else { self.until(session, world)? };
-        let end = until.map(|until| (until, born + std::time::Duration::from(session.stack.limits.lifetime)));
+        let end = until.map(|until| (until, born + Duration::from(session.stack.limits.lifetime)));
         Ok(Terms { end, allowed, ..Terms::of(&session.stack, cost) })
     }
 }

@@ -85,6 +85,8 @@ pub struct Action {
 /// Starts the cluster, or takes over one whose start was interrupted, and waits until it can be used.
 pub(super) async fn start(cluster: &Cluster, cx: &Cx) -> Result<Id, CloudError> {
     let address = cluster.address();
+    // A cluster that could be given no end is not begun.
+    end::read(&cx.cloud, &cx.stack).await?;
     for attempt in 1.. {
         let asked = once(cx, cluster).await?;
         let id = asked.id.clone();
@@ -93,6 +95,10 @@ pub(super) async fn start(cluster: &Cluster, cx: &Cx) -> Result<Id, CloudError> 
         if cluster.fixed.primary_count > 1 && !cluster.changeable.termination_protection {
             // EMR protects every cluster with several primary nodes, whatever it was told.
             cluster.put_protection(cx, &id).await?;
+        }
+        if asked.before {
+            // It was promised what the interrupted call was told.
+            cluster.put_end(cx, &id).await?;
         }
         // Its end is AWS's from the first moment on, whatever becomes of us.
         let Some(birth) = &cluster.birth else { return Err(CloudError::bug("a cluster without its birth")) };

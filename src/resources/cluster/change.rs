@@ -2,7 +2,7 @@
 
 use aws_sdk_emr::types::AutoTerminationPolicy;
 
-use super::{Changeable, Cluster, emr_tags};
+use super::{Cluster, emr_tags};
 use crate::cloud::error::{CloudError, call};
 use crate::cloud::promise::{EXPIRES, IDLE, LIFTABLE, moment};
 use crate::resource::{Change, Cx, Id};
@@ -15,7 +15,9 @@ impl Cluster {
                 "core_count" | "task" | "group_configurations" => {}
                 "idle_seconds" => {
                     self.put_idle(cx, id).await?;
-                    self.put_promise(cx, id).await?;
+                    if let Some(idle) = self.changeable.idle {
+                        promise(cx, id, IDLE, idle.to_string()).await?;
+                    }
                 }
                 "keep_alive" => {
                     let set = cx.cloud.emr.set_keep_job_flow_alive_when_no_steps().job_flow_ids(&id.0);
@@ -28,7 +30,10 @@ impl Cluster {
                     let modify = modify.step_concurrency_level(self.changeable.step_concurrency);
                     call("emr ModifyCluster", modify.send()).await?;
                 }
-                "expires" | "lift_protection" => self.put_promise(cx, id).await?,
+                "expires" => self.put_end(cx, id).await?,
+                "lift_protection" => {
+                    promise(cx, id, LIFTABLE, self.changeable.lift_protection.to_string()).await?;
+                }
                 "tags" => self.put_tags(cx, id, change).await?,
                 other => return Err(CloudError::bug(format!("a cluster cannot change {other} in place"))),
             }
@@ -54,16 +59,12 @@ impl Cluster {
         Ok(())
     }
 
-    /// Tells what of the promise changed where the guard reads it.
-    async fn put_promise(&self, cx: &Cx, id: &Id) -> Result<(), CloudError> {
-        let Changeable { idle, lift_protection, expires, .. } = &self.changeable;
-        let idle = idle.map(|idle| (IDLE, idle.to_string()));
-        let said = [(LIFTABLE, lift_protection.to_string())].into_iter().chain(idle);
-        let said = said.chain(expires.map(|at| (EXPIRES, moment(at))));
-        let tags = said.map(|(key, value)| (key.to_owned(), value)).collect();
-        call("emr AddTags", cx.cloud.emr.add_tags().resource_id(&id.0).set_tags(Some(emr_tags(tags))).send())
-            .await
-            .map(drop)
+    /// Moves the end that is promised, where a person moves it.
+    pub(super) async fn put_end(&self, cx: &Cx, id: &Id) -> Result<(), CloudError> {
+        match self.changeable.expires {
+            Some(at) => promise(cx, id, EXPIRES, moment(at)).await,
+            None => Ok(()),
+        }
     }
 
     async fn put_tags(&self, cx: &Cx, id: &Id, change: &Change) -> Result<(), CloudError> {
@@ -80,4 +81,10 @@ impl Cluster {
         }
         Ok(())
     }
+}
+
+/// Tells a part of the promise that changed where the guard reads it.
+async fn promise(cx: &Cx, id: &Id, key: &str, value: String) -> Result<(), CloudError> {
+    let tags = Some(emr_tags([(key.to_owned(), value)].into()));
+    call("emr AddTags", cx.cloud.emr.add_tags().resource_id(&id.0).set_tags(tags).send()).await.map(drop)
 }

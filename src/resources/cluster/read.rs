@@ -14,6 +14,7 @@ use jiff::{Timestamp, ToSpan};
 use serde_json::{Value, json};
 
 use super::{Changeable, Cluster, Configuration, Digests, Fixed, Life, NAME, groups, life};
+use crate::cloud::clusters::ACTIVE;
 use crate::cloud::error::{CloudError, call};
 use crate::cloud::mark::{Lost, Mark, marked, own_tags};
 use crate::cloud::promise::{EXPIRES, LIFTABLE};
@@ -22,13 +23,6 @@ use crate::resource::{Address, Cx, Id, Live, Phase, Ref};
 /// The tag that ties a cluster to the intent it was asked for with.
 pub(super) const NONCE: &str = "fruitsinfra:nonce";
 
-const ACTIVE: [ClusterState; 5] = [
-    ClusterState::Starting,
-    ClusterState::Bootstrapping,
-    ClusterState::Running,
-    ClusterState::Waiting,
-    ClusterState::Terminating,
-];
 const ENDED: [ClusterState; 2] = [ClusterState::Terminated, ClusterState::TerminatedWithErrors];
 
 /// What EMR tells instead of a secret.

@@ -148,6 +148,10 @@ fn wrong_tag(text: &str) -> Option<&'static str> {
 
 fn limits(cx: &mut Cx<'_>) {
     let stack = cx.stack;
+    if stack.limits.lifetime > Period::hours(366 * 24) {
+        let message = format!("a life of {} is no limit", stack.limits.lifetime);
+        cx.error("FI125", &["limits", "lifetime"], message, "write a year at most, and hours for a demo");
+    }
     let Some(cluster) = &stack.cluster else { return };
     let (idle, path) = match cluster.idle {
         Some(idle) => (idle, ["cluster", "idle"]),

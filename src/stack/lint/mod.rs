@@ -190,6 +190,8 @@ mod tests {
         finds_in_cluster("FI125", "  idle: <<30s>>\n");
         finds_in_cluster("FI126", "  idle: <<2h>>\n");
         finds_in_cluster("FI125", "limits: {lifetime: <<5m>>}\n");
+        finds_in_cluster("FI125", "limits: {lifetime: <<999d>>}\n");
+        finds_in_cluster("FI130", "eur_per_usd: <<0.0>>\n");
         finds_in_cluster("FI127", "  termination_protection: <<true>>\n");
         finds_in_cluster("FI127", "  keep_alive: <<false>>\n");
     }
