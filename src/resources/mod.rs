@@ -79,6 +79,9 @@ pub fn on_down(kind: &str) -> OnDown {
     KINDS.iter().find(|k| k.name == kind).map_or(OnDown::Stays, |k| k.on_down)
 }
 
+/// Times a call is made at least before one gives up waiting for AWS.
+const LEAST: u32 = 10;
+
 /// Repeats a call while AWS catches up with itself or something still holds on: bounded, visible, and
 /// interruptible. Any other failure ends it at once.
 pub(crate) async fn patiently<T, F>(
@@ -92,10 +95,11 @@ where
 {
     let begun = cx.clock.now();
     let mut pause = Duration::from_millis(500);
-    loop {
+    for asked in 1.. {
         match attempt().await {
             Err(error) if matches!(error.class, Class::NotYet | Class::InUse) => {
-                if cx.clock.since(begun) >= at_most {
+                // A machine that stood still has waited for nothing: it asks a few times all the same.
+                if asked >= LEAST && cx.clock.since(begun) >= at_most {
                     return Err(error);
                 }
                 cx.say(address, format!("waiting: {}", error.message));
@@ -105,6 +109,7 @@ where
             other => return other,
         }
     }
+    Err(CloudError::bug("an endless loop ended"))
 }
 
 /// Sleeps, unless a person interrupts.
