@@ -10,11 +10,19 @@ use crate::stack::{Limits, Stack, Theirs};
 
 /// A plan that may be carried out. Only [`check`] makes one.
 #[derive(Debug)]
-pub struct Approved(Plan<Live>);
+pub struct Approved {
+    plan: Plan<Live>,
+    waived: Vec<Refusal>,
+}
 
 impl Approved {
     pub fn plan(&self) -> &Plan<Live> {
-        &self.0
+        &self.plan
+    }
+
+    /// What would have forbidden it, were it not allowed this time.
+    pub fn waived(&self) -> &[Refusal] {
+        &self.waived
     }
 }
 
@@ -87,24 +95,17 @@ impl<'a> From<&'a str> for Terms<'a> {
     }
 }
 
+/// Everything that forbids this plan, and what would, were it not allowed this time.
+pub fn objections<'a>(plan: &Plan<Live>, terms: impl Into<Terms<'a>>) -> (Vec<Refusal>, Vec<Refusal>) {
+    let Terms { owner, spending, others, end, allowed } = terms.into();
+    let all = strangers(plan, owner).chain(guarded(plan)).chain(disowned(plan, &others));
+    let all = all.chain(overspending(plan, spending)).chain(overlong(end));
+    all.partition(|refusal| allowed.is_none_or(|allowed| allowed.code != refusal.code))
+}
+
 /// Everything that forbids this plan.
 pub fn refusals<'a>(plan: &Plan<Live>, terms: impl Into<Terms<'a>>) -> Vec<Refusal> {
-    let terms = terms.into();
-    let passed = terms.allowed.map(|allowed| allowed.code);
-    objections(plan, terms).into_iter().filter(|refusal| Some(refusal.code) != passed).collect()
-}
-
-/// What would forbid it, were it not allowed this time.
-pub fn waived<'a>(plan: &Plan<Live>, terms: impl Into<Terms<'a>>) -> Vec<Refusal> {
-    let terms = terms.into();
-    let Some(passed) = terms.allowed.map(|allowed| allowed.code) else { return vec![] };
-    objections(plan, terms).into_iter().filter(|refusal| refusal.code == passed).collect()
-}
-
-fn objections(plan: &Plan<Live>, terms: Terms<'_>) -> Vec<Refusal> {
-    let Terms { owner, spending, others, end, allowed: _ } = terms;
-    let refusals = strangers(plan, owner).chain(guarded(plan)).chain(disowned(plan, &others));
-    refusals.chain(overspending(plan, spending)).chain(overlong(end)).collect()
+    objections(plan, terms).0
 }
 
 /// An end beyond the cluster's longest life.
@@ -190,8 +191,8 @@ fn strangers(plan: &Plan<Live>, owner: &str) -> impl Iterator<Item = Refusal> {
 
 /// Lets a plan pass, or says why not.
 pub fn check<'a>(plan: Plan<Live>, terms: impl Into<Terms<'a>>) -> Result<Approved, Vec<Refusal>> {
-    let refusals = refusals(&plan, terms);
-    if refusals.is_empty() { Ok(Approved(plan)) } else { Err(refusals) }
+    let (refusals, waived) = objections(&plan, terms);
+    if refusals.is_empty() { Ok(Approved { plan, waived }) } else { Err(refusals) }
 }
 
 #[cfg(test)]

@@ -159,7 +159,8 @@ fn lives(hour: Option<f64>, lasting: Duration) -> Lives {
 
 impl Hourly {
     /// As it is told: in hundredths of a cent.
-    fn rounded(self) -> Self {
+    #[must_use]
+    pub fn rounded(self) -> Self {
         let Self { ec2, emr, ebs, ipv4, total } = self;
         let [ec2, emr, ebs, ipv4, total] = [ec2, emr, ebs, ipv4, total].map(|amount| amount.map(ten_thousandths));
         Self { ec2, emr, ebs, ipv4, total }
@@ -199,30 +200,20 @@ fn of_nodes_at(table: &Table, region: EuRegion, nodes: &[Nodes<'_>], spot: f64, 
         }
         price
     };
-    let ec2: Vec<_> = nodes
-        .iter()
-        .map(|of| {
-            let price = known(format!("{} in {region}", of.instance_type), table.ec2(of.instance_type, region));
-            price.map(|price| price * f64::from(of.count) * if of.spot { spot } else { 1.0 })
-        })
-        .collect();
-    let emr: Vec<_> = nodes
-        .iter()
-        .map(|of| {
-            let fee = known(format!("EMR's fee of {}", of.instance_type), table.fee(of.instance_type, region));
-            fee.map(|fee| fee * f64::from(of.count))
-        })
-        .collect();
-    let ebs: Vec<_> = nodes
-        .iter()
-        .map(|of| {
-            let disks = known(format!("the disks of {}", of.instance_type), of.disks);
-            let price = known(format!("EBS in {region}"), table.other("ebs_gp3", region));
-            Some(disks? * price? / MONTH * f64::from(of.count))
-        })
-        .collect();
-    let count: f64 = nodes.iter().map(|of| f64::from(of.count)).sum();
+    let (mut ec2, mut emr, mut ebs, mut count) = (vec![], vec![], vec![], 0.0);
+    for Nodes { instance_type: name, count: of, spot: on_spot, disks } in nodes {
+        let of = f64::from(*of);
+        let price = known(format!("{name} in {region}"), table.ec2(name, region));
+        ec2.push(price.map(|price| price * of * if *on_spot { spot } else { 1.0 }));
+        let fee = known(format!("EMR's fee of {name}"), table.fee(name, region));
+        emr.push(fee.map(|fee| fee * of));
+        let disks = known(format!("the disks of {name}"), *disks);
+        let price = known(format!("EBS in {region}"), table.other("ebs_gp3", region));
+        ebs.push(disks.zip(price).map(|(disks, price)| disks * price / MONTH * of));
+        count += of;
+    }
     let ipv4 = known("public IPv4".into(), table.other("public_ipv4", region)).map(|price| price * count);
+    // One that is not known makes the sum unknown; all are named all the same.
     let sum = |amounts: Vec<Option<f64>>| amounts.into_iter().sum::<Option<f64>>();
     let (ec2, emr, ebs) = (sum(ec2), sum(emr), sum(ebs));
     Hourly { ec2, emr, ebs, ipv4, total: sum(vec![ec2, emr, ebs, ipv4]) }
@@ -264,8 +255,8 @@ fn attached(name: &str) -> Option<f64> {
     instance_type(name).map(|of| 16.0 * f64::from(of.vcpu))
 }
 
-/// Adding nothing makes a sum of nothing 0, and not -0.
-fn cents(usd: f64) -> f64 {
+/// An amount in whole cents. Adding nothing makes a sum of nothing 0, and not -0.
+pub fn cents(usd: f64) -> f64 {
     (usd * 100.0).round() / 100.0 + 0.0
 }
 

@@ -79,7 +79,7 @@ async fn attempt(session: &Session, progress: UnboundedReceiver<Progress>, reque
         return stage.end(session, &Outcome::default(), &approved, Report::default()).await;
     }
     let planned = approved.plan().clone();
-    let passed = record::passed(session, request, &world, &planned)?;
+    let passed = record::passed(session, request, &world, &approved);
     if let Some(busy) = busy {
         session.ui.say(format!("{YELLOW}at work{YELLOW:#}, and will be told to stop: {busy}"));
     }
@@ -205,10 +205,9 @@ async fn approve(
     }
     let sending: usize = uploads.iter().map(|batch| batch.send).sum();
     let cost = aim.cost(session, world);
-    let cost = cost.map(|cost| cost.with_uploads(sending as u64, &session.prices, session.stack.region));
+    let cost = cost.map(|cost| cost.with_uploads(sending as u64, session.prices(), session.stack.region));
     let terms = aim.terms(session, world, cost.as_ref(), request.allowed)?;
-    let refusals = policy::refusals(&plan, terms.clone());
-    let waived = policy::waived(&plan, terms.clone());
+    let (refusals, waived) = policy::objections(&plan, terms.clone());
     let end = if aim.ends() { None } else { super::end::words(&plan, &session.stack, aim.until(session, world)?) };
     let shown = Shown {
         uploads,

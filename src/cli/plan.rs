@@ -54,8 +54,8 @@ async fn online(global: &Global, args: &Args) -> Ended {
     let plan = plan(&session.desired(&world).await?, &world.live)?;
     let uploads = surveys(&session, &world).await?;
     let sending: usize = uploads.iter().map(|batch| batch.send).sum();
-    let cost = price::estimate(&session.stack, &session.prices, session.stack.limits.lifetime.into());
-    let cost = cost.with_uploads(sending as u64, &session.prices, session.stack.region);
+    let cost = price::estimate(&session.stack, session.prices(), session.stack.limits.lifetime.into());
+    let cost = cost.with_uploads(sending as u64, session.prices(), session.stack.region);
     let refusals = policy::refusals(&plan, Terms::of(&session.stack, Some(&cost)));
     let end = super::end::words(&plan, &session.stack, None);
     let shown = Shown {

@@ -3,17 +3,18 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use futures::future::{BoxFuture, try_join_all};
+use jiff::Timestamp;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use super::{Failure, Global};
 use crate::blueprint::{self, Materials};
 use crate::cloud::clock::Clock;
 use crate::cloud::error::CloudError;
-use crate::cloud::http::{Contacts, Http, host_of};
+use crate::cloud::http::{Contacts, Http, host_of, is_loopback};
 use crate::cloud::surroundings::{self, Surroundings};
 use crate::cloud::{Cancel, Cloud, Endpoint, Stop};
 use crate::policy::Refusal;
@@ -29,7 +30,7 @@ pub(super) struct Session {
     pub(super) ui: Ui,
     pub(super) stack: Stack,
     pub(super) cx: Cx,
-    pub(super) prices: Table,
+    prices: OnceLock<Table>,
     pub(super) progress: UnboundedReceiver<Progress>,
     pub(super) stop: Stop,
     pub(super) local: bool,
@@ -61,6 +62,11 @@ impl World {
     pub(super) fn any_cluster(&self) -> Option<&Live> {
         self.cluster().or_else(|| self.live.iter().find(|live| live.resource.address().kind == "cluster"))
     }
+}
+
+/// A moment among what is told of a thing.
+pub(super) fn moment(live: &Live, fact: &str) -> Option<Timestamp> {
+    live.resource.facts()[fact].as_str()?.parse().ok()
 }
 
 /// The file behind STACK: a path, or the bare name of one in `stacks/`.
@@ -116,7 +122,7 @@ impl Session {
         let cx = Cx::new(cloud, &stack.name, &stack.owner, clock, cancel, say);
         Ok(Self {
             ui,
-            prices: super::prices::table(ui),
+            prices: OnceLock::new(),
             stack,
             cx,
             progress,
@@ -157,6 +163,23 @@ impl Session {
         }
         let materials = Materials::gather(&self.stack, &self.folder, &cache, &home, found)?;
         Ok(blueprint::blueprint(&self.stack, &materials, &world.around))
+    }
+
+    /// What costs are told from, read when they are.
+    pub(super) fn prices(&self) -> &Table {
+        self.prices.get_or_init(|| super::prices::table(self.ui))
+    }
+
+    /// When the cluster was asked for; now, where none is.
+    pub(super) fn born(&self, cluster: Option<&Live>) -> Timestamp {
+        cluster.and_then(|live| moment(live, "since")).unwrap_or_else(|| self.cx.clock.now())
+    }
+
+    /// How long the cluster lives in all: to the end that is said, else to the one that it has, else to its limit.
+    pub(super) fn life(&self, cluster: Option<&Live>, until: Option<Timestamp>) -> Duration {
+        let until = until.or_else(|| moment(cluster?, "expires"));
+        let life = until.and_then(|until| Duration::try_from(until.duration_since(self.born(cluster))).ok());
+        life.unwrap_or(self.stack.limits.lifetime.into())
     }
 
     /// How this stack is named to another command: `fruitsinfra --local down demo`.
@@ -202,10 +225,6 @@ async fn check_existing(cloud: &Cloud, stack: &Stack) -> Result<(), CloudError> 
     try_join_all(stack.others().into_iter().map(check)).await.map(drop)
 }
 
-fn is_loopback(url: &str) -> bool {
-    ["127.0.0.1", "localhost", "[::1]"].contains(&host_of(url))
-}
-
 /// The cloud of a region, and the clock that it keeps.
 pub(super) async fn connect(global: &Global, region: EuRegion) -> Result<(Cloud, Clock), Failure> {
     let endpoint = endpoint(global, global.ui()).await?;
@@ -221,7 +240,7 @@ pub(super) async fn clock(endpoint: &Endpoint) -> Result<Clock, Failure> {
     match endpoint {
         Endpoint::Local(url) => served(url).await.map_err(|e| Failure::failed(e.to_string())),
         // The embedded AWS owns time whichever way it is reached; any other server has no such clock.
-        Endpoint::Named(url) if is_loopback(url) => Ok(served(url).await.unwrap_or(Clock::System)),
+        Endpoint::Named(url) if is_loopback(host_of(url)) => Ok(served(url).await.unwrap_or(Clock::System)),
         Endpoint::Named(_) | Endpoint::Aws => Ok(Clock::System),
     }
 }

@@ -7,7 +7,7 @@ use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
 use super::end::local_words;
-use super::session::Session;
+use super::session::{Session, moment};
 use super::{DONE, Ended, Global};
 use crate::resource::{Live, Phase};
 use crate::text::lasting;
@@ -29,7 +29,8 @@ pub(super) async fn run(global: &Global, args: &Args) -> Ended {
         world.live.iter().filter(|live| !matches!(live.resource.phase(), Phase::Ended(_))).collect();
     let cluster = world.any_cluster();
     // Without a cluster, nothing costs by the hour.
-    let cost = world.cluster().map(|live| price::estimate(&session.stack, &session.prices, life(&session, live)));
+    let cost =
+        world.cluster().map(|live| price::estimate(&session.stack, session.prices(), session.life(Some(live), None)));
     let ui = session.ui;
     if ui.json() {
         let resources: Vec<Value> = there
@@ -81,20 +82,12 @@ fn about(session: &Session, live: &Live) -> String {
     }
     let facts = live.resource.facts();
     let text = |key: &str| facts[key].as_str().unwrap_or_default().to_owned();
-    let since = text("since").parse().map(|at| lasting(session.cx.clock.since(at)));
-    let age = since.map_or_else(|_| String::new(), |age| format!(", asked for {age} ago"));
+    let since = moment(live, "since").map(|at| lasting(session.cx.clock.since(at)));
+    let age = since.map_or_else(String::new, |age| format!(", asked for {age} ago"));
     let primary = facts["primary"].as_str().map_or_else(String::new, |dns| format!("\nprimary: {dns}"));
     let idle = format!("\nEMR ends it after {} without work.", session.stack.idle());
-    let end = text("expires").parse().map_or_else(|_| String::new(), |at| countdown(session, at));
+    let end = moment(live, "expires").map_or_else(String::new, |at| countdown(session, at));
     format!("Cluster {} is {}{age}.{end}{idle}{primary}", live.id, text("state"))
-}
-
-/// How long it lives in all, as far as its end is known.
-fn life(session: &Session, live: &Live) -> Duration {
-    let facts = live.resource.facts();
-    let moment = |key: &str| facts[key].as_str().and_then(|at| at.parse::<Timestamp>().ok());
-    let promised = moment("since").zip(moment("expires")).map(|(since, expires)| expires.duration_since(since));
-    promised.and_then(|life| Duration::try_from(life).ok()).unwrap_or(session.stack.limits.lifetime.into())
 }
 
 /// How long it still has.

@@ -125,6 +125,11 @@ fn named(host: String, source: ConnectorError) -> ConnectorError {
     }
 }
 
+/// Whether a host is this machine itself.
+pub fn is_loopback(host: &str) -> bool {
+    ["127.0.0.1", "localhost", "[::1]"].contains(&host)
+}
+
 /// The host in a URL, without its port.
 pub fn host_of(url: &str) -> &str {
     let authority = url.split_once("://").map_or(url, |(_, rest)| rest);

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::cloud::Cloud;
 use crate::cloud::error::{CloudError, call};
-use crate::cloud::http::{Contacts, Http, host_of};
+use crate::cloud::http::{Contacts, Http, host_of, is_loopback};
 
 /// Nobody waits longer for whoever is told.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -32,8 +32,7 @@ impl Webhook {
     /// Takes an address that begins with `https://`, or with `http://` on loopback: elsewhere anybody could read it.
     pub fn parse(url: &str) -> Result<Self, WebhookError> {
         let host = host_of(url);
-        let loopback = ["127.0.0.1", "localhost", "[::1]"].contains(&host);
-        if !(url.starts_with("https://") || url.starts_with("http://") && loopback) {
+        if !(url.starts_with("https://") || url.starts_with("http://") && is_loopback(host)) {
             return Err(WebhookError::NotHttps);
         }
         if host.is_empty() {

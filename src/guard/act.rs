@@ -60,17 +60,16 @@ async fn kill(sweep: &Sweep<'_>, cloud: &Cloud, before: &Facts) -> Done {
     };
     let Judged { facts, verdict } = &judged;
     if verdict.word == Word::Kill {
-        let lifted = if facts.protected == Some(true) {
-            let lifted = cloud.protect(&facts.id, false).await;
-            done.deeds.extend(lifted.is_ok().then(|| "protection lifted".into()));
-            lifted
-        } else {
-            Ok(())
+        let mut lifted = false;
+        let end = async {
+            if facts.protected == Some(true) {
+                cloud.protect(&facts.id, false).await?;
+                lifted = true;
+            }
+            cloud.terminate(&facts.id).await
         };
-        let ended = match lifted {
-            Ok(()) => cloud.terminate(&facts.id).await,
-            Err(error) => Err(error),
-        };
+        let ended = end.await;
+        done.deeds.extend(lifted.then(|| "protection lifted".into()));
         match ended {
             Ok(()) => {
                 done.ended = true;
@@ -82,7 +81,6 @@ async fn kill(sweep: &Sweep<'_>, cloud: &Cloud, before: &Facts) -> Done {
             Err(error) => {
                 done.errors.push(trouble("it cannot be ended", &error));
                 // What lives on is as it was.
-                let lifted = done.deeds.iter().any(|deed| deed == "protection lifted");
                 if lifted && let Err(error) = cloud.protect(&facts.id, true).await {
                     done.errors.push(trouble("its protection cannot be put back", &error));
                 }

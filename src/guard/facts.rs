@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use crate::cloud::mark::{Mark, stack_of};
 use crate::cloud::promise::{Promise, moment};
 use crate::cloud::steps::Step;
-use crate::price::{Hourly, Nodes, Table, of_nodes, usual_disks};
+use crate::price::{Hourly, Nodes, Table, cents, of_nodes, usual_disks};
 use crate::residency::EuRegion;
 
 /// The tag that tells what a sweep has warned of.
@@ -210,12 +210,12 @@ impl Facts {
             unknown.push("its nodes".into());
             Hourly { ec2: None, emr: None, ebs: None, ipv4: None, total: None }
         } else {
-            rounded(of_nodes(prices, self.region, &nodes, &mut unknown))
+            of_nodes(prices, self.region, &nodes, &mut unknown).rounded()
         };
         unknown.sort();
         unknown.dedup();
         let hours = since(self.billed, now).as_secs_f64() / 3600.0;
-        let spent = hourly.total.map(|hour| (hour * hours * 100.0).round() / 100.0);
+        let spent = hourly.total.map(|hour| cents(hour * hours));
         Cost { hourly, spent, unknown, at_most: self.nodes.iter().any(|group| group.spot) }
     }
 }
@@ -229,13 +229,6 @@ pub fn since(then: Timestamp, now: Timestamp) -> Duration {
 fn priced(group: &Group) -> Nodes<'_> {
     let Group { instance_type, spot, count } = group;
     Nodes { instance_type, count: *count, spot: *spot, disks: usual_disks(instance_type) }
-}
-
-/// In hundredths of a cent.
-fn rounded(hourly: Hourly) -> Hourly {
-    let round = |amount: Option<f64>| amount.map(|usd| (usd * 10_000.0).round() / 10_000.0);
-    let Hourly { ec2, emr, ebs, ipv4, total } = hourly;
-    Hourly { ec2: round(ec2), emr: round(emr), ebs: round(ebs), ipv4: round(ipv4), total: round(total) }
 }
 
 #[cfg(test)]

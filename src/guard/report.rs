@@ -59,18 +59,18 @@ impl Line {
     pub fn word(&self) -> Word {
         self.judged.verdict.word
     }
+
+    /// Whether it is worth a word: all but what is kept and left alone.
+    pub fn worth(&self) -> bool {
+        self.word() != Word::Keep || !self.deeds.is_empty()
+    }
 }
 
 impl Report {
-    /// What is worth a word: all but what is kept.
-    pub fn told(&self) -> impl Iterator<Item = &Line> {
-        self.clusters.iter().filter(|line| line.word() != Word::Keep || !line.deeds.is_empty())
-    }
-
     /// Whether there is nothing to say.
     pub fn quiet(&self) -> bool {
         // A home that may be forgotten costs by the month: no mail every five minutes for it.
         let left = self.leftovers.iter().any(|left| left.goes);
-        self.told().next().is_none() && !left && self.errors.is_empty() && self.finished.is_empty()
+        !self.clusters.iter().any(Line::worth) && !left && self.errors.is_empty() && self.finished.is_empty()
     }
 }

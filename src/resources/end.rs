@@ -90,38 +90,25 @@ pub async fn put(cx: &Cx, wanted: &Wanted<'_>) -> Result<(), CloudError> {
     let at = match (wanted.at, was) {
         (Some(at), _) => at,
         (None, Some(end)) => end.at,
-        (None, None) => match promised(cx, wanted.cluster).await? {
-            Some(promise) => promise.expires,
-            None => cx.clock.now() + wanted.lifetime,
-        },
+        (None, None) => {
+            let promise = Promise::read(&cx.cloud.describe(wanted.cluster).await?.tags);
+            promise.map_or_else(|| cx.clock.now() + wanted.lifetime, |promise| promise.expires)
+        }
     };
     if wanted.at.is_none() && was.is_none() && at <= cx.clock.now() {
         let over = format!("the end of {} is over, and it lives: `extend` moves it, `down` ends it", wanted.cluster);
         return Err(CloudError::failed(over));
     }
     let end = End { cluster: wanted.cluster.into(), at, role: role_arn(cx, wanted.role).await? };
-    match found {
-        Some(found) if found.end.as_ref() == Some(&end) => {}
-        Some(_) => update(cx, &end).await?,
+    let there = match found {
+        Some(there) => there,
         None => match create(cx, &end).await {
             // A reply that was lost, or somebody else's since we looked: the mark tells.
-            Err(error) if error.class == Class::Taken => match read(&cx.cloud, &cx.stack).await? {
-                Some(found) if found.end.as_ref() == Some(&end) => {}
-                Some(_) => update(cx, &end).await?,
-                None => return Err(error),
-            },
-            other => other?,
+            Err(error) if error.class == Class::Taken => read(&cx.cloud, &cx.stack).await?.ok_or(error)?,
+            made => return made,
         },
-    }
-    Ok(())
-}
-
-/// What the cluster was promised at its birth, or since.
-async fn promised(cx: &Cx, cluster: &str) -> Result<Option<Promise>, CloudError> {
-    let describe = cx.cloud.emr.describe_cluster().cluster_id(cluster).send();
-    let tags =
-        call("emr DescribeCluster", describe).await?.cluster.and_then(|cluster| cluster.tags).unwrap_or_default();
-    Ok(Promise::read(&tags.into_iter().filter_map(|tag| Some((tag.key?, tag.value?))).collect()))
+    };
+    if there.end.as_ref() == Some(&end) { Ok(()) } else { update(cx, &end).await }
 }
 
 /// Deletes the stack's schedule; one without our mark is refused, and none is well.

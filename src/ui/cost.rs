@@ -10,28 +10,22 @@ fn number(amount: Option<f64>) -> String {
 }
 
 /// `0.86 USD`, `0.50 to 0.86 USD (0.79 EUR)`: the euros are those of the most.
-fn usd(most: Option<f64>, least: Option<f64>, eur: Option<f64>) -> String {
+pub(super) fn usd(most: Option<f64>, least: Option<f64>, eur: Option<f64>) -> String {
     let Some(most) = most else { return "unknown".into() };
     let from = least.map_or_else(String::new, |least| format!("{least:.2} to "));
     let euros = eur.map_or_else(String::new, |eur| format!(" ({eur:.2} EUR)"));
     format!("{from}{most:.2} USD{euros}")
 }
 
-struct Amounts<'a> {
-    cost: &'a Cost,
+/// An hour.
+fn hour(Cost { hourly, least, eur, .. }: &Cost) -> String {
+    let least = least.and_then(|Least { hourly, .. }| hourly.total);
+    usd(hourly.total, least, eur.and_then(|Euros { hourly, .. }| hourly))
 }
 
-impl Amounts<'_> {
-    fn hour(&self) -> String {
-        let Cost { hourly, least, eur, .. } = self.cost;
-        let least = least.and_then(|Least { hourly, .. }| hourly.total);
-        usd(hourly.total, least, eur.and_then(|Euros { hourly, .. }| hourly))
-    }
-
-    fn of(&self, pick: impl Fn(&Lives) -> Option<f64>) -> String {
-        let Cost { lives, least, eur, .. } = self.cost;
-        usd(pick(lives), least.and_then(|least| pick(&least.lives)), eur.and_then(|eur| pick(&eur.lives)))
-    }
+/// One of the lives.
+fn life(Cost { lives, least, eur, .. }: &Cost, pick: impl Fn(&Lives) -> Option<f64>) -> String {
+    usd(pick(lives), least.and_then(|least| pick(&least.lives)), eur.and_then(|eur| pick(&eur.lives)))
 }
 
 fn gaps(cost: &Cost) -> Option<String> {
@@ -44,7 +38,6 @@ fn gaps(cost: &Cost) -> Option<String> {
 /// What a plan says of it.
 pub fn lines(cost: &Cost) -> String {
     let Hourly { ec2, emr, ebs, ipv4, .. } = &cost.hourly;
-    let amounts = Amounts { cost };
     let parts = format!(
         "EC2 {}, EMR's fee {}, EBS {}, public IPv4 {}",
         number(*ec2),
@@ -53,12 +46,12 @@ pub fn lines(cost: &Cost) -> String {
         number(*ipv4)
     );
     let mut told = vec![
-        format!("{BOLD}Cost:{BOLD:#} {} an hour {DIM}({parts}){DIM:#}", amounts.hour()),
+        format!("{BOLD}Cost:{BOLD:#} {} an hour {DIM}({parts}){DIM:#}", hour(cost)),
         format!(
             "{BOLD}Life:{BOLD:#} {} until its end, {} if forgotten for a night, {} for a weekend {DIM}(estimates, prices of {}){DIM:#}",
-            amounts.of(|lives| lives.until_end),
-            amounts.of(|lives| lives.forgotten_night),
-            amounts.of(|lives| lives.forgotten_weekend),
+            life(cost, |lives| lives.until_end),
+            life(cost, |lives| lives.forgotten_night),
+            life(cost, |lives| lives.forgotten_weekend),
             cost.prices_as_of
         ),
     ];
@@ -77,7 +70,6 @@ fn uploads(cost: &Cost) -> Option<String> {
 /// All of it, and what else it could be.
 pub fn text(cost: &Cost, fits: Option<&str>, alternatives: &[Alternative]) -> String {
     let Hourly { ec2, emr, ebs, ipv4, .. } = &cost.hourly;
-    let amounts = Amounts { cost };
     let cell = |name: &str, amount: String| vec![name.to_owned(), amount];
     let exact = |amount: &Option<f64>| amount.map_or_else(|| "unknown".into(), |amount| format!("{amount:.4} USD"));
     let mut rows = vec![
@@ -85,10 +77,10 @@ pub fn text(cost: &Cost, fits: Option<&str>, alternatives: &[Alternative]) -> St
         cell("EMR's fee", exact(emr)),
         cell("EBS", exact(ebs)),
         cell("public IPv4", exact(ipv4)),
-        cell("an hour", amounts.hour()),
-        cell("until its end", amounts.of(|lives| lives.until_end)),
-        cell("forgotten for a night (12 h)", amounts.of(|lives| lives.forgotten_night)),
-        cell("forgotten for a weekend (62 h)", amounts.of(|lives| lives.forgotten_weekend)),
+        cell("an hour", hour(cost)),
+        cell("until its end", life(cost, |lives| lives.until_end)),
+        cell("forgotten for a night (12 h)", life(cost, |lives| lives.forgotten_night)),
+        cell("forgotten for a weekend (62 h)", life(cost, |lives| lives.forgotten_weekend)),
     ];
     rows.extend(
         alternatives

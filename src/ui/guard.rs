@@ -13,7 +13,7 @@ use crate::text::{about, counted};
 /// What is to be said to a person: nothing, where all is as it should be.
 pub fn text(report: &Report, prices: &Table, now: Timestamp, all: bool) -> Vec<String> {
     let mut lines: Vec<String> =
-        report.clusters.iter().filter(|line| all || worth(line)).map(|of| line(of, prices, now)).collect();
+        report.clusters.iter().filter(|line| all || line.worth()).map(|of| line(of, prices, now)).collect();
     for left in report.leftovers.iter().filter(|left| left.goes || all) {
         let what = if left.removed { format!("{GREEN}removed{GREEN:#}") } else { format!("{YELLOW}left{YELLOW:#}   ") };
         lines.push(format!("{what} {} of {} ({}, {}): {}", left.address, left.stack, left.id, left.region, left.why));
@@ -24,10 +24,6 @@ pub fn text(report: &Report, prices: &Table, now: Timestamp, all: bool) -> Vec<S
         }
     }
     lines
-}
-
-fn worth(line: &Line) -> bool {
-    line.word() != Word::Keep || !line.deeds.is_empty()
 }
 
 fn line(line: &Line, prices: &Table, now: Timestamp) -> String {

@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use super::table::table;
-use super::{BOLD, DIM};
+use super::{BOLD, DIM, cost};
 use crate::ledger::Life;
 use crate::text::{counted, lasting};
 
 fn usd(amount: Option<f64>) -> String {
-    amount.map_or_else(|| "unknown".into(), |amount| format!("{amount:.2} USD"))
+    cost::usd(amount, None, None)
 }
 
 fn length(seconds: Option<f64>) -> String {

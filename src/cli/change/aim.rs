@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use crate::blueprint::{Materials, blueprint};
 use crate::cli::Failure;
-use crate::cli::session::{Session, World};
+use crate::cli::session::{Session, World, moment};
 use crate::plan::{self, Plan};
 use crate::policy::{Allowance, Terms};
 use crate::price::{self, Cost};
@@ -60,9 +60,8 @@ impl Aim {
             return Err(Failure::failed("no cluster runs, so none has an end to move").hint(session.command("up")));
         }
         let schedule = world.live.iter().find(|live| live.resource.address() == end::address());
-        let at = schedule.and_then(|live| live.resource.facts()["at"].as_str()?.parse::<Timestamp>().ok());
         // The schedule moves last: what was interrupted on the way is asked for again, and not added to.
-        let Some(end) = at else {
+        let Some(end) = schedule.and_then(|live| moment(live, "at")) else {
             let message = "AWS keeps no end of the cluster that could be moved";
             return Err(Failure::failed(message).hint(format!("`{}` gives it one", session.command("up"))));
         };
@@ -73,16 +72,9 @@ impl Aim {
 
     /// What it costs to have it: what ends something starts nothing.
     pub(super) fn cost(self, session: &Session, world: &World) -> Option<Cost> {
-        (!self.ends()).then(|| price::estimate(&session.stack, &session.prices, self.life(session, world)))
-    }
-
-    /// How long the cluster lives in all: from its start, be it over or now, to the end that it has or is given.
-    fn life(self, session: &Session, world: &World) -> Duration {
-        let told = |key: &str| world.cluster().and_then(|live| live.resource.facts()[key].as_str()?.parse().ok());
-        let born: Timestamp = told("since").unwrap_or_else(|| session.cx.clock.now());
-        let until = self.until(session, world).ok().flatten().or_else(|| told("expires"));
-        let life = until.and_then(|until| Duration::try_from(until.duration_since(born)).ok());
-        life.unwrap_or(session.stack.limits.lifetime.into())
+        let until = self.until(session, world).ok().flatten();
+        let life = session.life(world.cluster(), until);
+        (!self.ends()).then(|| price::estimate(&session.stack, session.prices(), life))
     }
 
     /// What its plan is held against.
@@ -93,10 +85,9 @@ impl Aim {
         cost: Option<&'a Cost>,
         allowed: Option<&'a Allowance>,
     ) -> Result<Terms<'a>, Failure> {
-        let born = world.cluster().and_then(|live| live.resource.facts()["since"].as_str()?.parse().ok());
-        let born: Timestamp = born.unwrap_or_else(|| session.cx.clock.now());
         let until = if self.ends() { None } else { self.until(session, world)? };
-        let end = until.map(|until| (until, born + Duration::from(session.stack.limits.lifetime)));
+        let latest = session.born(world.cluster()) + Duration::from(session.stack.limits.lifetime);
+        let end = until.map(|until| (until, latest));
         Ok(Terms { end, allowed, ..Terms::of(&session.stack, cost) })
     }
 }

@@ -5,17 +5,16 @@ use std::io::Write as _;
 use std::path::Path;
 use std::time::Duration;
 
-use jiff::Timestamp;
-
 use super::Request;
 use crate::cli::Failure;
-use crate::cli::session::{Session, World};
+use crate::cli::session::{Session, World, moment};
 use crate::ledger::{self, Deed, Entry};
 use crate::plan::{Action, Plan, Step};
+use crate::policy::Approved;
 use crate::resource::{Live, Phase, Ref};
 use crate::resources::cluster::Cluster;
 use crate::resources::end;
-use crate::{policy, price, ui};
+use crate::{price, ui};
 
 /// Writes down what was done.
 pub(super) async fn tell(session: &Session, home: &str, entries: Vec<Entry>) {
@@ -27,23 +26,15 @@ pub(super) async fn tell(session: &Session, home: &str, entries: Vec<Entry>) {
 }
 
 /// The limit that this plan passes, as it was shown.
-pub(super) fn passed(
-    session: &Session,
-    request: Request<'_>,
-    world: &World,
-    plan: &Plan<Live>,
-) -> Result<Option<Entry>, Failure> {
-    let Some(allowed) = request.allowed else { return Ok(None) };
-    let cost = request.aim.cost(session, world);
-    let terms = request.aim.terms(session, world, cost.as_ref(), request.allowed)?;
+pub(super) fn passed(session: &Session, request: Request<'_>, world: &World, approved: &Approved) -> Option<Entry> {
+    let allowed = request.allowed.filter(|_| !approved.waived().is_empty())?;
     let deed = Deed::Override { code: allowed.code.into(), because: allowed.because.clone() };
-    let about = world.cluster().map(|live| live.id.0.clone());
-    Ok((!policy::waived(plan, terms).is_empty()).then(|| entry(session, request, deed, about)))
+    Some(entry(session, request, deed, world.cluster().map(|live| live.id.0.clone())))
 }
 
 fn entry(session: &Session, request: Request<'_>, deed: Deed, cluster: Option<String>) -> Entry {
     let lasting = session.stack.limits.lifetime.into();
-    let hourly = price::estimate(&session.stack, &session.prices, lasting).hourly.total;
+    let hourly = price::estimate(&session.stack, session.prices(), lasting).hourly.total;
     let by = format!("{} by {}", request.aim.word(), session.stack.owner);
     Entry { at: session.cx.clock.now(), deed, cluster, hourly, lived: None, by }
 }
@@ -55,8 +46,7 @@ pub(super) fn deeds(session: &Session, request: Request<'_>, plan: &Plan<Live>, 
     let current = session.cx.id_of(&Ref::Ours(Cluster::at("main"))).ok();
     for Step { action, existing, .. } in plan.steps.iter().filter(|step| step.address == Cluster::at("main")) {
         if let (Action::Delete | Action::Replace(_), Some(live), true) = (action, existing, complete) {
-            let since: Option<Timestamp> = live.resource.facts()["since"].as_str().and_then(|at| at.parse().ok());
-            let lived = since.map(|since| session.cx.clock.since(since).as_secs_f64());
+            let lived = moment(live, "since").map(|since| session.cx.clock.since(since).as_secs_f64());
             found.push(Entry { lived, ..entry(Deed::Down, Some(live.id.0.clone())) });
         }
         let starting = existing.as_ref().is_some_and(|live| live.resource.phase() == Phase::Starting);
