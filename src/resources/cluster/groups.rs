@@ -147,16 +147,27 @@ async fn remember(
 
 /// EMR refuses to change a group that is still changing, in words that vary: then it is a matter of time.
 async fn modify(cx: &Cx, id: &Id, groups: &[InstanceGroupModifyConfig]) -> Result<(), CloudError> {
-    let modify = cx.cloud.emr.modify_instance_groups().cluster_id(&id.0).set_instance_groups(Some(groups.to_vec()));
-    let Err(error) = call("emr ModifyInstanceGroups", modify.send()).await else { return Ok(()) };
+    let ask = async || {
+        let modify = cx.cloud.emr.modify_instance_groups().cluster_id(&id.0).set_instance_groups(Some(groups.to_vec()));
+        call("emr ModifyInstanceGroups", modify.send()).await.map(drop)
+    };
     let changing = |group: &InstanceGroup| {
         let state = group.status.as_ref().and_then(|status| status.state.as_ref());
         state.is_some_and(|state| {
             [State::Provisioning, State::Bootstrapping, State::Resizing, State::Reconfiguring].contains(state)
         })
     };
-    let wait = error.class == Class::Invalid && read::groups(cx, id).await?.iter().any(changing);
-    Err(if wait { CloudError { class: Class::NotYet, ..error } } else { error })
+    match ask().await {
+        Err(error) if error.class == Class::Invalid => {
+            if read::groups(cx, id).await?.iter().any(changing) {
+                Err(CloudError { class: Class::NotYet, ..error })
+            } else {
+                // It may have come to rest since the refusal: a second one is meant.
+                ask().await
+            }
+        }
+        answer => answer,
+    }
 }
 
 fn resize(group: &InstanceGroup, count: i32) -> Option<InstanceGroupModifyConfig> {
