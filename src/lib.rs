@@ -28,6 +28,7 @@
 //! | [`policy`] | plan x limits -> approved or refused | await |
 //! | [`permissions`] | what a caller must be allowed, from one table of calls | grant what no call asks for |
 //! | [`lease`], [`ledger`], [`event`] | one writer a stack; what was done; all that can happen | need an unlock; be read by a plan; print |
+//! | [`check`] | everything found about a stack and its scripts | run what it reads |
 //! | [`engine`] | an approved plan -> a concurrent walk | decide, retry, print |
 //! | [`guard`] | what is left running, why it should end, and sweeps that nobody starts | end work that advances |
 //! | [`job`], [`sync`], [`local`] | steps followed, files sent, the embedded AWS | hold the lease while waiting |
@@ -42,6 +43,7 @@
 //! recovery story.
 
 pub mod blueprint;
+pub mod check;
 pub mod cli;
 pub mod cloud;
 pub mod engine;

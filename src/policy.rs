@@ -63,7 +63,7 @@ pub struct Allowance {
 /// Limits are the stack's own, so its people may pass them. Whose a thing is, and where, nobody may.
 const ALLOWABLE: [&str; 2] = [MONEY, TIME];
 /// A bound on money.
-const MONEY: &str = "FI910";
+pub(crate) const MONEY: &str = "FI910";
 /// A bound on time.
 const TIME: &str = "FI911";
 
@@ -120,31 +120,29 @@ fn overlong(end: Option<(Timestamp, Timestamp)>) -> Option<Refusal> {
     Some(Refusal { code: TIME, message })
 }
 
-/// Bounds that the stack's cost exceeds by what is known of it, if the plan starts or changes anything.
+/// Bounds that the stack's cost exceeds, if the plan starts or changes anything.
 fn overspending(plan: &Plan<Live>, spending: Option<(&Limits, &Cost)>) -> Vec<Refusal> {
     let starts = plan.steps.iter().any(|step| !matches!(step.action, Action::Keep | Action::Delete));
     let Some((limits, cost)) = spending.filter(|_| starts) else { return vec![] };
+    exceeded(limits, cost).map(|(_, message)| Refusal { code: MONEY, message }).collect()
+}
+
+/// Bounds that a cost exceeds by what is known of it: the field of the limit, and what to do.
+pub fn exceeded(limits: &Limits, cost: &Cost) -> impl Iterator<Item = (&'static str, String)> {
     let bounds = [
         ("an hour", "hourly", limits.hourly, cost.known[0], cost.hourly.total),
         ("its whole life", "demo", limits.demo, cost.known[1], cost.lives.until_end),
     ];
-    let exceeded = bounds.into_iter().filter_map(|(what, name, bound, amount, all)| {
-        let bound = bound?;
+    let fits = cost.fits.as_deref();
+    let fits = fits.map_or_else(|| "take fewer or smaller nodes".into(), |fits| format!("`{fits}` would fit"));
+    bounds.into_iter().filter_map(move |(what, name, bound, amount, all)| {
+        let bound = bound.filter(|bound| amount > bound.usd())?;
         let least = if all.is_none() { "at least " } else { "" };
-        (amount > bound.usd()).then(|| Refusal {
-            code: MONEY,
-            message: {
-                let fits = cost
-                    .fits
-                    .as_deref()
-                    .map_or_else(|| "take fewer or smaller nodes".into(), |fits| format!("`{fits}` would fit"));
-                format!(
-                    "{what} would cost {least}{amount:.2} USD, and `limits.{name}` allows {bound}: {fits}, or raise it"
-                )
-            },
-        })
-    });
-    exceeded.collect()
+        let message = format!(
+            "{what} would cost {least}{amount:.2} USD, and `limits.{name}` allows {bound}: {fits}, or raise it"
+        );
+        Some((name, message))
+    })
 }
 
 /// What would be removed.

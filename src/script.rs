@@ -9,8 +9,9 @@ use include_dir::{Dir, include_dir};
 use minijinja::{Environment, UndefinedBehavior};
 use serde_json::{Value, json};
 
+use crate::stack::finding::{Lines, Problem};
 use crate::stack::{
-    Bootstrap, BootstrapWork, Broken, FeatureJob, Finding, Job, JobWork, Loaded, Stack, is_tensorflow, load_script,
+    Bootstrap, BootstrapWork, Broken, FeatureJob, Job, JobWork, Loaded, Source, Stack, is_tensorflow, load_script,
     normal_package,
 };
 
@@ -29,16 +30,70 @@ pub enum ScriptError {
     Refused(Broken),
 }
 
-/// Everything that is wrong with the scripts and templates that a stack names; nothing where all is well.
-pub fn check(loaded: &Loaded, folder: &Path) -> Broken {
+/// What a script is written in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Language {
+    Shell,
+    Python,
+}
+
+/// A script as it would run.
+#[derive(Debug)]
+pub struct Text {
+    /// Its own file; of what was rendered the template's name.
+    pub file: String,
+    pub text: String,
+    pub language: Language,
+    /// Whether it came out of a template.
+    pub rendered: bool,
+}
+
+/// The scripts that a stack would run, and what is wrong with those that there cannot be.
+#[derive(Debug)]
+pub struct Texts {
+    pub texts: Vec<Text>,
+    pub broken: Broken,
+}
+
+/// Every script that a stack names, rendered where it is a template.
+pub fn texts(loaded: &Loaded, folder: &Path) -> Texts {
     let Loaded { stack, source, .. } = loaded;
-    let actions = stack.bootstrap.iter().map(|action| bootstrap(stack, action, folder, None));
-    let jobs = stack.jobs.iter().map(|(key, work)| job(stack, key, work, folder));
-    let mut all = Broken { sources: vec![], findings: vec![] };
-    for error in actions.chain(jobs).filter_map(Result::err) {
-        let at = |name: &str| source.text.find(name).map_or(0..0, |at| at..at + name.len());
+    let actions = stack.bootstrap.iter().map(|action| {
+        let name = match &action.work {
+            BootstrapWork::Script(path) => path.display().to_string(),
+            BootstrapWork::Template { template, .. } => rendered(template, &action.name),
+        };
+        let own = matches!(action.work, BootstrapWork::Script(_));
+        (name, Language::Shell, own, bootstrap(stack, action, folder, None))
+    });
+    let jobs = stack.jobs.iter().map(|(key, work)| {
+        let (name, own) = match &work.work {
+            JobWork::Script { script, .. } => (script.display().to_string(), true),
+            JobWork::Template(features) => (rendered(&features.template, key), false),
+        };
+        (name, Language::Python, own, job(stack, key, work, folder))
+    });
+    let mut all = Texts { texts: vec![], broken: Broken { sources: vec![], findings: vec![] } };
+    for (file, language, own, text) in actions.chain(jobs) {
+        match text {
+            Ok(text) => all.texts.push(Text { file, text, language, rendered: !own }),
+            Err(error) => all.broken.add(error, source),
+        }
+    }
+    all
+}
+
+fn rendered(template: &str, of: &str) -> String {
+    format!("{template} (rendered for {of})")
+}
+
+impl Broken {
+    fn add(&mut self, error: ScriptError, source: &Source) {
         let message = error.to_string();
-        let told = |name: &str, hint| Finding::error("FI703", &source.file, &source.text, at(name), message, hint);
+        let told = |name: &str, hint: &str| {
+            let at = source.text.find(name).map_or(0..0, |at| at..at + name.len());
+            Problem::new("FI703", at, message).hint(hint).found_in(&source.file, &Lines::of(&source.text))
+        };
         let finding = match &error {
             ScriptError::Refused(_) => None,
             ScriptError::NoTemplate { name, .. } => Some(told(name, "name one of them, or put your own there")),
@@ -49,14 +104,13 @@ pub fn check(loaded: &Loaded, folder: &Path) -> Broken {
         };
         // Two actions may run one script.
         if let ScriptError::Refused(broken) = error
-            && !broken.findings.iter().any(|finding| all.findings.contains(finding))
+            && !broken.findings.iter().any(|finding| self.findings.contains(finding))
         {
-            all.sources.extend(broken.sources);
-            all.findings.extend(broken.findings);
+            self.sources.extend(broken.sources);
+            self.findings.extend(broken.findings);
         }
-        all.findings.extend(finding);
+        self.findings.extend(finding);
     }
-    all
 }
 
 /// What rendering may take, in steps of the engine: far more than any of our templates, and under a second.

@@ -16,7 +16,7 @@ const LAYERS: [&[&str]; 14] = [
     &["weights", "wheels"],
     &["blueprint", "plan", "price"],
     &["event", "lease", "ledger", "permissions", "policy"],
-    &["engine"],
+    &["check", "engine"],
     &["guard", "job", "local", "sync"],
     &["ui"],
     &["cli"],
@@ -24,8 +24,8 @@ const LAYERS: [&[&str]; 14] = [
 ];
 
 /// These cannot reach AWS: they never await, and never receive what could be awaited.
-const PURE: [&str; 9] =
-    ["blueprint", "event", "permissions", "plan", "policy", "price", "residency", "script", "stack"];
+const PURE: [&str; 10] =
+    ["blueprint", "check", "event", "permissions", "plan", "policy", "price", "residency", "script", "stack"];
 
 /// These name single kinds: the one that makes them of a stack, and those that fill or find our objects.
 const KNOW_KINDS: [&str; 4] = ["blueprint", "cli", "weights", "wheels"];

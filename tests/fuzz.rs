@@ -153,6 +153,7 @@ macro_rules! replays {
 replays! {
     stack 3000
     scripts 1000
+    own 2000
     secrets 3000
     words 5000
     lease 3000

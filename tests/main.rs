@@ -11,4 +11,5 @@ mod roundtrip;
 mod stories;
 mod support;
 mod traces;
+mod validate;
 mod wheels;

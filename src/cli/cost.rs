@@ -21,7 +21,7 @@ pub(super) async fn run(global: &Global, args: &Args) -> Ended {
         return actual(global, args).await;
     }
     let ui = global.ui();
-    let stack = load(ui, &args.stack)?.stack;
+    let stack = load(ui, &args.stack)?;
     let table = super::prices::table(ui);
     let cost = price::estimate(&stack, &table, stack.limits.lifetime.into());
     let alternatives = price::alternatives(&stack, &table);

@@ -1,10 +1,13 @@
 //! `init`: a commented stack, ready to `plan`. It never overwrites a file.
 
-use std::path::PathBuf;
+use std::fs::File;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
 
 use super::{DONE, Ended, Failure, Global};
 use crate::residency::EuRegion;
 use crate::stack;
+use crate::ui::Ui;
 
 /// Write a commented stack, ready to plan
 #[derive(Debug, clap::Args)]
@@ -24,7 +27,8 @@ pub(super) fn run(global: &Global, args: &Args) -> Ended {
     let region: EuRegion =
         args.region.parse().map_err(|e: crate::residency::Refused| Failure::usage(e.to_string()).hint(e.hint))?;
     let text = format!(
-        "# What `fruitsinfra up` makes and `fruitsinfra down` ends. Everything in it stays in {place}.
+        "# yaml-language-server: $schema={SCHEMA}
+# What `fruitsinfra up` makes and `fruitsinfra down` ends. Everything in it stays in {place}.
 stack: {name}
 region: {region}
 owner: {owner}
@@ -68,15 +72,32 @@ jobs:
         place = region.place(),
     );
     let file = PathBuf::from(format!("{}.yaml", args.name));
-    if let Err(broken) = stack::load_text(&file.display().to_string(), text.clone(), std::path::Path::new("")) {
+    if let Err(broken) = stack::load_text(&file.display().to_string(), text.clone(), Path::new("")) {
         let first = broken.findings.first().map_or_else(|| broken.to_string(), |finding| finding.message.clone());
         return Err(Failure::usage(first));
     }
-    let kept = std::fs::File::create_new(&file)
-        .and_then(|mut created| std::io::Write::write_all(&mut created, text.as_bytes()));
+    let kept = File::create_new(&file).and_then(|mut created| created.write_all(text.as_bytes()));
     kept.map_err(|e| Failure::usage(format!("{} cannot be written: {e}", file.display())))?;
     let ui = global.ui();
+    schema_beside(ui, &file);
     ui.out(format!("Wrote {}. Next:", file.display()));
     ui.out(format!("  fruitsinfra --local plan {0}    # on the embedded AWS, without credentials\n  fruitsinfra plan {0}            # on your account", file.display()));
     Ok(DONE)
+}
+
+/// The JSON Schema beside the stack, which editors find by the stack's first line. One that is there stays.
+const SCHEMA: &str = "fruitsinfra.schema.json";
+
+fn schema_beside(ui: Ui, stack: &Path) {
+    let path = stack.with_file_name(SCHEMA);
+    let written = serde_json::to_string_pretty(&stack::schema()).map_err(io::Error::from).and_then(|text| {
+        let mut created = File::create_new(&path)?;
+        created.write_all(format!("{text}\n").as_bytes())
+    });
+    match written {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+        // The stack is whole without it.
+        Err(error) => ui.warn(format!("{} cannot be written: {error}", path.display())),
+        Ok(()) => ui.out(format!("Wrote {}, which editors complete and check stacks by.", path.display())),
+    }
 }

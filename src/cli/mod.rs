@@ -233,6 +233,7 @@ fn forms(command: &Command) -> &'static [Output] {
         Command::Init(_) | Command::Completions(_) | Command::Man(_) | Command::Render(_) | Command::Logs(_) => {
             &[Output::Text]
         }
+        Command::Validate(_) => &[Output::Text, Output::Json, Output::Sarif, Output::Github],
         Command::Guard(args) if args.installs() => &[Output::Text],
         _ => &[Output::Text, Output::Json],
     }
@@ -250,7 +251,7 @@ fn carry_out(cli: &Cli) -> Ended {
 async fn dispatch(global: &Global, command: &Command) -> Ended {
     match command {
         Command::Init(args) => init::run(global, args),
-        Command::Validate(args) => Ok(validate::run(global, args)),
+        Command::Validate(args) => validate::run(global, args),
         Command::Plan(args) => plan::run(global, args).await,
         Command::Up(args) => up::run(global, args).await,
         Command::Extend(args) => extend::run(global, args).await,

@@ -73,7 +73,7 @@ async fn online(global: &Global, args: &Args) -> Ended {
 
 async fn offline(global: &Global, args: &Args) -> Ended {
     let ui = global.ui();
-    let mut stack = load(ui, &args.stack)?.stack;
+    let mut stack = load(ui, &args.stack)?;
     with_weights(&mut stack, args.weights.as_ref());
     let account = args.account.as_deref().or(stack.account.as_deref());
     let subnet = stack.cluster.as_ref().and_then(|cluster| cluster.subnet.as_deref());

@@ -35,7 +35,7 @@ enum Target {
 
 pub(super) async fn run(global: &Global, args: &Args) -> Ended {
     let ui = global.ui();
-    let stack = load(ui, &args.stack)?.stack;
+    let stack = load(ui, &args.stack)?;
     let account = args.account.as_deref().or(stack.account.as_deref());
     let around = Surroundings::offline(stack.region, account, None);
     let materials = session::offline(ui, &args.stack, &stack, &around.account).await?;

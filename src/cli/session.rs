@@ -8,10 +8,12 @@ use std::time::Duration;
 
 use futures::future::{BoxFuture, try_join_all};
 use jiff::Timestamp;
+use jiff::civil::Date;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use super::{Failure, Global};
 use crate::blueprint::{self, Materials};
+use crate::check::{self, Checked};
 use crate::cloud::clock::Clock;
 use crate::cloud::error::CloudError;
 use crate::cloud::http::{Contacts, Http, host_of, is_loopback};
@@ -21,7 +23,7 @@ use crate::policy::Refusal;
 use crate::price::Table;
 use crate::residency::EuRegion;
 use crate::resource::{Cx, Live, Phase, Progress, Resource};
-use crate::stack::{self, JobWork, Loaded, Severity, Stack, Theirs, Weights};
+use crate::stack::{JobWork, Severity, Stack, Theirs, Weights};
 use crate::ui::{RED, Ui, YELLOW, snippet};
 use crate::{local, python, resources, wheels};
 
@@ -83,22 +85,23 @@ pub(super) fn folder(name: &str) -> PathBuf {
     find(name).parent().map(Path::to_owned).unwrap_or_default()
 }
 
-/// Reads a stack; shows its findings; fails with 2 if it cannot be worked with.
-pub(super) fn load(ui: Ui, name: &str) -> Result<Loaded, Failure> {
-    let style = snippet::Style { colour: false, width: crate::ui::width() };
-    match stack::load(&find(name)) {
-        Ok(loaded) => {
-            let told: Vec<_> = loaded.findings.iter().filter(|f| f.severity >= Severity::Warning).cloned().collect();
-            if !told.is_empty() {
-                ui.say(snippet::render(&told, std::slice::from_ref(&loaded.source), style));
-            }
-            Ok(loaded)
-        }
-        Err(broken) => {
-            ui.say(snippet::render(&broken.findings, &broken.sources, style));
-            Err(Failure::usage(format!("{broken}")))
-        }
+/// Reads a stack and its scripts; shows what is found; fails with 2 if it cannot be worked with.
+pub(super) fn load(ui: Ui, name: &str) -> Result<Stack, Failure> {
+    let path = find(name);
+    let Checked { stack, sources, findings, waived: _ } = check::file(&path, today(), None);
+    let errors = findings.iter().filter(|finding| finding.severity == Severity::Error).count();
+    let told: Vec<_> = findings.into_iter().filter(|finding| finding.severity >= Severity::Warning).collect();
+    if !told.is_empty() {
+        let style = snippet::Style { colour: false, width: crate::ui::width() };
+        ui.say(snippet::render(&told, &sources, style));
     }
+    let noun = if errors == 1 { "error" } else { "errors" };
+    stack.filter(|_| errors == 0).ok_or_else(|| Failure::usage(format!("{}: {errors} {noun}", path.display())))
+}
+
+/// The day, where this machine is.
+pub(super) fn today() -> Date {
+    jiff::Zoned::now().date()
 }
 
 /// Replaces the weights of every feature job by those of `--weights`.
@@ -113,7 +116,7 @@ pub(super) fn with_weights(stack: &mut Stack, weights: Option<&Weights>) {
 impl Session {
     pub(super) async fn open(global: &Global, name: &str, weights: Option<&Weights>) -> Result<Self, Failure> {
         let ui = global.ui();
-        let mut stack = load(ui, name)?.stack;
+        let mut stack = load(ui, name)?;
         with_weights(&mut stack, weights);
         let folder = folder(name);
         let (cloud, clock) = connect(global, stack.region).await?;

@@ -5,10 +5,13 @@
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
+use jiff::civil::Date;
+
 use super::Release;
 use crate::residency::EuRegion;
 
 const RELEASES: &str = include_str!("facts/emr_releases.csv");
+const SUPPORT: &str = include_str!("facts/emr_support.csv");
 const INSTANCE_TYPES: &str = include_str!("facts/emr_instance_types.csv");
 
 /// The order of the region columns in both files.
@@ -89,6 +92,21 @@ pub fn release_in(release: Release, region: EuRegion) -> Option<bool> {
     let row = rows(RELEASES).find(|row| row.split(',').next() == Some(&label))?;
     let column = COLUMNS.iter().position(|known| *known == region)?;
     row.split(',').nth(column + 1).map(|cell| cell == "yes")
+}
+
+/// The last day of AWS's standard support for a release, or, of a release older than all of the list, the first of
+/// those days and true; None where it is unknown.
+pub fn support(release: Release) -> Option<(Date, bool)> {
+    let known = |row: &str| -> Option<(Release, Date)> {
+        let (release, until) = row.split_once(',')?;
+        Some((release.parse().ok()?, until.parse().ok()?))
+    };
+    let mut all = rows(SUPPORT).filter_map(known);
+    let (oldest, first) = all.next()?;
+    if release == oldest || (release < oldest && !release.spark_line) {
+        return Some((first, release != oldest));
+    }
+    all.find(|(known, _)| *known == release).map(|(_, until)| (until, false))
 }
 
 static TYPES: LazyLock<BTreeMap<&'static str, InstanceType>> =

@@ -16,8 +16,15 @@ pub enum Severity {
     Error,
 }
 
+/// A mend that a program may make by itself: these bytes become this text.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Fix {
+    pub span: Range<usize>,
+    pub text: String,
+}
+
 /// One finding. Codes: `FI1xx` form, `FI2xx` residency, `FI3xx` EMR, `FI4xx` access, `FI5xx` storage,
-/// `FI6xx` scripts and packages, `FI7xx` secrets and files.
+/// `FI6xx` scripts and packages, `FI7xx` secrets and files, `FI9xx` money. Each has a page, `explain FI203`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Finding {
     pub code: &'static str,
@@ -32,43 +39,48 @@ pub struct Finding {
     pub span: Range<usize>,
     pub message: String,
     pub hint: Option<String>,
-}
-
-impl Finding {
-    /// An error at a place of a text.
-    pub(crate) fn error(
-        code: &'static str,
-        file: &str,
-        text: &str,
-        span: Range<usize>,
-        message: String,
-        hint: &str,
-    ) -> Self {
-        Problem::new(code, span, message).hint(hint).found_in(file, &Lines::of(text))
-    }
+    /// The mend, where there is one that is safe.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fix: Option<Fix>,
 }
 
 /// A finding that does not know its file yet.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Problem {
-    pub(super) code: &'static str,
-    pub(super) severity: Severity,
-    pub(super) span: Range<usize>,
-    pub(super) message: String,
-    pub(super) hint: Option<String>,
+pub(crate) struct Problem {
+    pub(crate) code: &'static str,
+    pub(crate) severity: Severity,
+    pub(crate) span: Range<usize>,
+    pub(crate) message: String,
+    pub(crate) hint: Option<String>,
+    pub(crate) fix: Option<Fix>,
 }
 
 impl Problem {
-    pub(super) fn new(code: &'static str, span: Range<usize>, message: impl Into<String>) -> Self {
-        Self { code, severity: Severity::Error, span, message: message.into(), hint: None }
+    pub(crate) fn new(code: &'static str, span: Range<usize>, message: impl Into<String>) -> Self {
+        Self { code, severity: Severity::Error, span, message: message.into(), hint: None, fix: None }
     }
 
-    pub(super) fn hint(self, hint: impl Into<String>) -> Self {
+    pub(crate) fn warning(self) -> Self {
+        Self { severity: Severity::Warning, ..self }
+    }
+
+    pub(crate) fn hint(self, hint: impl Into<String>) -> Self {
         Self { hint: Some(hint.into()), ..self }
     }
 
+    /// What it is about may become this text.
+    pub(crate) fn becomes(self, text: impl Into<String>) -> Self {
+        let span = self.span.clone();
+        self.mended(span, text)
+    }
+
+    /// These bytes may become this text.
+    pub(crate) fn mended(self, span: Range<usize>, text: impl Into<String>) -> Self {
+        Self { fix: Some(Fix { span, text: text.into() }), ..self }
+    }
+
     /// The finding in its file, with line and column counted.
-    pub(super) fn found_in(self, file: &str, lines: &Lines<'_>) -> Finding {
+    pub(crate) fn found_in(self, file: &str, lines: &Lines<'_>) -> Finding {
         let text = lines.text;
         let start = text.floor_char_boundary(self.span.start.min(text.len()));
         let end = text.ceil_char_boundary(self.span.end.clamp(start, text.len()));
@@ -82,6 +94,7 @@ impl Problem {
             span: start..end,
             message: shortened(self.message),
             hint: self.hint.map(shortened),
+            fix: self.fix,
         }
     }
 }
@@ -107,19 +120,19 @@ fn shortened(message: String) -> String {
 }
 
 /// Where the lines of a text begin, counted once for all findings.
-pub(super) struct Lines<'a> {
+pub(crate) struct Lines<'a> {
     text: &'a str,
     starts: Vec<usize>,
 }
 
 impl<'a> Lines<'a> {
-    pub(super) fn of(text: &'a str) -> Self {
+    pub(crate) fn of(text: &'a str) -> Self {
         let after_newlines = text.match_indices('\n').map(|(newline, _)| newline + 1);
         Self { text, starts: std::iter::once(0).chain(after_newlines).collect() }
     }
 
     /// Line and column of a byte, both from 1.
-    fn position(&self, at: usize) -> (usize, usize) {
+    pub(crate) fn position(&self, at: usize) -> (usize, usize) {
         let line = self.starts.partition_point(|start| *start <= at);
         let start = self.starts.get(line - 1).copied().unwrap_or(0);
         (line, self.text[start..at].chars().count() + 1)
@@ -130,7 +143,7 @@ impl<'a> Lines<'a> {
 const LONGEST_NAME: usize = 100;
 
 /// The name that was probably meant, if one is near enough to be worth saying.
-pub(super) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let length = name.chars().count();
     // Nothing known is as long, and the distance to it takes the product of both lengths.
     if length > LONGEST_NAME {
@@ -146,7 +159,7 @@ pub(super) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) 
 }
 
 /// A hint for a name that is not among those known: the near one, else all of them.
-pub(super) fn meant<'a>(name: &str, known: impl IntoIterator<Item = &'a str> + Clone, none: &str) -> String {
+pub(crate) fn meant<'a>(name: &str, known: impl IntoIterator<Item = &'a str> + Clone, none: &str) -> String {
     if let Some(near) = nearest(name, known.clone()) {
         return format!("did you mean `{near}`?");
     }

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use super::finding::{Finding, Lines, Problem, Severity};
 use super::node::Node;
 use super::secrets::{self, Language};
-use super::{BootstrapWork, JobWork, Stack, Weights, lint, read};
+use super::{BootstrapWork, JobWork, Stack, Weights, lint, read, waiver};
 
 /// No stack is longer.
 const LONGEST_STACK: u64 = 1 << 20;
@@ -35,8 +35,10 @@ pub struct Source {
 pub struct Loaded {
     pub stack: Stack,
     pub source: Source,
-    /// Warnings and remarks, in the order of the file.
+    /// Warnings and remarks, and errors that are waived, in the order of the file.
     pub findings: Vec<Finding>,
+    /// Where everything stands.
+    pub(crate) root: Node,
 }
 
 /// A stack that cannot: at least one finding is an error.
@@ -108,7 +110,7 @@ pub fn load_text(file: &str, text: String, folder: &Path) -> Result<Loaded, Brok
         Ok((root, stack)) => {
             let stack = with_paths_in(stack, folder);
             let problems = lint::all(&stack, &root);
-            (Some(stack), problems)
+            (Some((stack, root)), problems)
         }
         Err(problems) => (None, problems),
     };
@@ -119,9 +121,10 @@ pub fn load_text(file: &str, text: String, folder: &Path) -> Result<Loaded, Brok
     findings.sort_by_key(|finding| (std::cmp::Reverse(finding.severity), finding.span.start, finding.code));
     findings.truncate(MOST_FINDINGS);
     findings.sort_by_key(|finding| (finding.span.start, finding.code));
-    let sound = findings.iter().all(|finding| finding.severity != Severity::Error);
-    match stack.filter(|_| sound) {
-        Some(stack) => Ok(Loaded { stack, source, findings }),
+    let errors = || findings.iter().filter(|finding| finding.severity == Severity::Error);
+    let today = jiff::Zoned::now().date();
+    match stack.filter(|(stack, _)| errors().all(|error| waiver::is_waived(error, &stack.waivers, today))) {
+        Some((stack, root)) => Ok(Loaded { stack, source, findings, root }),
         None => Err(Broken { sources: vec![source], findings }),
     }
 }

@@ -5,16 +5,19 @@
 mod cluster;
 pub mod facts;
 pub mod finding;
+pub mod fix;
 mod forms;
 mod job;
 mod lint;
 mod load;
-mod node;
+pub(crate) mod node;
+pub(crate) mod packages;
 mod quantity;
 mod read;
 mod release;
 mod schema;
 mod secrets;
+mod waiver;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -34,6 +37,8 @@ pub use load::{Broken, Loaded, Source, check_script, load, load_script, load_tex
 pub use quantity::{Money, Period};
 pub use release::Release;
 pub use schema::schema;
+pub(crate) use waiver::waive;
+pub use waiver::{Waived, Waiver};
 
 /// Everything one environment consists of.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
@@ -78,6 +83,9 @@ pub struct Stack {
     /// Work for the cluster, by key.
     #[serde(default)]
     pub jobs: BTreeMap<String, Job>,
+    /// Findings that are known and accepted, for a time.
+    #[serde(default)]
+    pub waivers: Vec<Waiver>,
     /// Euros for a US dollar, to tell costs in both.
     pub eur_per_usd: Option<f64>,
     /// When the cluster ends: never written in a file, said when it is started or its end is moved.

@@ -12,16 +12,16 @@ use serde_yaml::{DuplicateKeyPolicy, Error, MergeKeyPolicy, NonFiniteFloatPolicy
 use super::finding::Problem;
 
 /// Bytes of the source.
-pub(super) type Span = Range<usize>;
+pub(crate) type Span = Range<usize>;
 
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Node {
-    pub(super) span: Span,
-    pub(super) value: Value,
+pub(crate) struct Node {
+    pub(crate) span: Span,
+    pub(crate) value: Value,
 }
 
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Value {
+pub(crate) enum Value {
     Nothing,
     /// `plain` is without quotes, so that `true` and `3` mean a boolean and a number.
     Scalar {
@@ -34,9 +34,9 @@ pub(super) enum Value {
 }
 
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Key {
-    pub(super) text: String,
-    pub(super) span: Span,
+pub(crate) struct Key {
+    pub(crate) text: String,
+    pub(crate) span: Span,
 }
 
 /// No stack that a person writes comes near these.
@@ -46,7 +46,7 @@ const MAX_ALIASES: usize = 500;
 
 impl Node {
     /// Reads one document.
-    pub(super) fn parse(text: &str) -> Result<Self, Problem> {
+    pub(crate) fn parse(text: &str) -> Result<Self, Problem> {
         let options = serde_yaml::options! {
             strict_booleans: true,
             duplicate_keys: DuplicateKeyPolicy::Error,
@@ -73,13 +73,13 @@ impl Node {
     }
 
     /// The node at a path of keys and indices.
-    pub(super) fn find(&self, path: &[&str]) -> Option<&Self> {
+    pub(crate) fn find(&self, path: &[&str]) -> Option<&Self> {
         path.iter().try_fold(self, |node, part| node.child(part))
     }
 
     /// Where to point for a path: the value of a scalar, the key of anything larger. What was left
     /// unsaid is pointed at by the nearest thing around it.
-    pub(super) fn span_of(&self, path: &[&str]) -> Span {
+    pub(crate) fn span_of(&self, path: &[&str]) -> Span {
         let mut node = self;
         let mut span = self.head();
         for part in path {
@@ -97,8 +97,18 @@ impl Node {
         span
     }
 
+    /// Every text in it, with its place.
+    pub(crate) fn scalars(&self, told: &mut impl FnMut(&str, &Span)) {
+        match &self.value {
+            Value::Scalar { text, .. } => told(text, &self.span),
+            Value::Map(entries) => entries.iter().for_each(|(_, node)| node.scalars(told)),
+            Value::List(items) => items.iter().for_each(|node| node.scalars(told)),
+            Value::Nothing => {}
+        }
+    }
+
     /// Takes the node at a path away; false where there is none.
-    pub(super) fn remove(&mut self, path: &[String]) -> bool {
+    pub(crate) fn remove(&mut self, path: &[String]) -> bool {
         let Some((last, outer)) = path.split_last() else { return false };
         let mut node = self;
         for part in outer {
@@ -123,7 +133,7 @@ impl Node {
     }
 
     /// The first key, or the first item, where a whole mapping or list would be too much to show.
-    pub(super) fn head(&self) -> Span {
+    pub(crate) fn head(&self) -> Span {
         match &self.value {
             Value::Map(entries) => entries.first().map_or(self.span.clone(), |(key, _)| key.span.clone()),
             Value::List(items) => items.first().map_or(self.span.clone(), Self::head),

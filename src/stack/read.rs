@@ -50,11 +50,13 @@ struct ReadError {
     /// Keys and indices, innermost first.
     path: Vec<String>,
     missing: Option<&'static str>,
+    /// What was meant, where one word alone is near.
+    instead: Option<&'static str>,
 }
 
 impl ReadError {
     fn new(message: impl Into<String>, hint: Option<String>) -> Self {
-        Self { message: message.into(), hint, span: None, path: Vec::new(), missing: None }
+        Self { message: message.into(), hint, span: None, path: Vec::new(), missing: None, instead: None }
     }
 
     fn at(mut self, span: &Span) -> Self {
@@ -71,7 +73,10 @@ impl ReadError {
         let code = if path == ["region"] { "FI201" } else { "FI110" };
         let mut problem = Problem::new(code, self.span.unwrap_or(0..0), self.message);
         problem.hint = self.hint;
-        problem
+        match self.instead {
+            Some(instead) => problem.becomes(instead),
+            None => problem,
+        }
     }
 }
 
@@ -95,12 +100,14 @@ impl de::Error for ReadError {
 
     fn unknown_field(field: &str, expected: &'static [&'static str]) -> Self {
         let hint = meant(field, expected.iter().copied(), "there are none here");
-        Self::new(format!("unknown field `{field}`"), Some(hint))
+        let instead = nearest(field, expected.iter().copied());
+        Self { instead, ..Self::new(format!("unknown field `{field}`"), Some(hint)) }
     }
 
     fn unknown_variant(variant: &str, expected: &'static [&'static str]) -> Self {
         let hint = meant(variant, expected.iter().copied(), "there are none");
-        Self::new(format!("`{variant}` is not among the choices"), Some(hint))
+        let instead = nearest(variant, expected.iter().copied());
+        Self { instead, ..Self::new(format!("`{variant}` is not among the choices"), Some(hint)) }
     }
 
     fn missing_field(field: &'static str) -> Self {

@@ -3,9 +3,11 @@
 
 pub mod cost;
 pub mod events;
+pub mod github;
 pub mod guard;
 pub mod ledger;
 pub mod plan;
+pub mod sarif;
 pub mod snippet;
 pub mod table;
 

@@ -256,6 +256,10 @@ fn settings(cx: &mut Cx<'_>, cluster: &Cluster) {
                 format!("JupyterHub wants the bare name of a bucket, not `{value}`"),
                 "write the name alone",
             );
+            let bare = value.trim_start_matches("s3://").trim_end_matches('/');
+            if !bare.contains('/') {
+                cx.becomes(&path, bare);
+            }
         }
         if configuration.properties.is_empty() && configuration.configurations.is_empty() {
             let message = format!("`{}` sets nothing", configuration.classification);

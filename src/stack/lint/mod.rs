@@ -3,7 +3,7 @@
 //! and point at text; they never change a stack.
 
 use super::Stack;
-use super::finding::{Problem, Severity};
+use super::finding::{Fix, Problem, Severity};
 use super::node::{Node, Value};
 
 mod access;
@@ -53,6 +53,14 @@ impl Cx<'_> {
 
     fn error(&mut self, code: &'static str, path: &[&str], message: impl Into<String>, hint: impl Into<String>) {
         self.add(Severity::Error, code, path, message.into(), hint.into());
+    }
+
+    /// The text at a path may become another, wherever it is written in one piece.
+    fn becomes(&mut self, path: &[&str], instead: &str) {
+        let written = self.root.find(path).is_some_and(|node| matches!(node.value, Value::Scalar { plain: true, .. }));
+        if let Some(problem) = self.problems.last_mut().filter(|_| written) {
+            problem.fix = Some(Fix { span: problem.span.clone(), text: instead.to_owned() });
+        }
     }
 
     fn warning(&mut self, code: &'static str, path: &[&str], message: impl Into<String>, hint: impl Into<String>) {

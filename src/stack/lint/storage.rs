@@ -3,6 +3,7 @@
 
 use super::Cx;
 use crate::stack::finding::meant;
+use crate::stack::node::Value;
 use crate::stack::{Bucket, NodesRole, OurBucket, Place};
 
 /// The longest name of a bucket, and the length of an account number.
@@ -151,6 +152,8 @@ fn well_formed(cx: &mut Cx<'_>, path: &[&str], prefix: &str) {
     } else if prefix.starts_with('/') || prefix.contains("//") {
         let message = format!("`{prefix}` has an empty part: `//` makes another key than `/`");
         cx.error("FI506", path, message, "write one slash between parts, and none in front");
+        let parts: Vec<&str> = prefix.split('/').filter(|part| !part.is_empty()).collect();
+        mend(cx, path, prefix, &format!("{}/", parts.join("/")));
     } else if prefix.split('/').any(|part| part == "." || part == "..") {
         cx.error(
             "FI506",
@@ -161,6 +164,15 @@ fn well_formed(cx: &mut Cx<'_>, path: &[&str], prefix: &str) {
     } else if !prefix.ends_with('/') {
         let message = format!("`{prefix}` does not end with a slash, so it also means all that begins with it");
         cx.error("FI507", path, message, format!("write {prefix}/"));
+        mend(cx, path, prefix, &format!("{prefix}/"));
+    }
+}
+
+/// Another prefix for the place that is written at a path; a prefix that is a key stays.
+fn mend(cx: &mut Cx<'_>, path: &[&str], prefix: &str, instead: &str) {
+    let Some(Value::Scalar { text, .. }) = cx.root.find(path).map(|node| &node.value) else { return };
+    if let Some(bucket) = text.strip_suffix(prefix) {
+        cx.becomes(path, &format!("{bucket}{instead}"));
     }
 }
 

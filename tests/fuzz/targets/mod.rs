@@ -8,6 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use fruitsinfra::blueprint::{self, Materials};
+use fruitsinfra::check;
 use fruitsinfra::cloud::logs;
 use fruitsinfra::cloud::mark::Mark;
 use fruitsinfra::cloud::objects::Listed;
@@ -22,6 +23,7 @@ use fruitsinfra::plan::plan;
 use fruitsinfra::price::table::Update;
 use fruitsinfra::resource::Resource;
 use fruitsinfra::resources::object::Object;
+use fruitsinfra::script::{Language, Text};
 use fruitsinfra::stack::{self, Finding, Loaded, Source};
 use fruitsinfra::ui::plan::{Shown, json, text};
 use fruitsinfra::ui::snippet;
@@ -29,9 +31,10 @@ use fruitsinfra::{price, residency, script, wheels};
 
 pub(crate) type Target = fn(&[u8]);
 
-pub(crate) const TARGETS: [(&str, Target); 11] = [
+pub(crate) const TARGETS: [(&str, Target); 12] = [
     ("stack", stack_text),
     ("scripts", scripts),
+    ("own", own_scripts),
     ("secrets", secrets),
     ("words", words),
     ("lease", lease),
@@ -73,8 +76,9 @@ fn stack_text(data: &[u8]) {
 /// What a stack becomes without a connection: scripts, resources, plan, price.
 fn scripts(data: &[u8]) {
     let Some(loaded) = loaded(data) else { return };
-    script::check(&loaded, Path::new(""));
-    let stack = &loaded.stack;
+    let checked = check::examine(loaded, Path::new(""), jiff::civil::date(2026, 11, 28), None);
+    shown(&checked.findings, &checked.sources);
+    let Some(stack) = &checked.stack else { return };
     let mut materials = Materials::default();
     for action in &stack.bootstrap {
         let folder = Path::new("");
@@ -99,6 +103,32 @@ fn scripts(data: &[u8]) {
         text(&plan, &shown);
     }
 }
+
+/// What is found in scripts of one's own; the first byte chooses the language. Mends are made, and found no more.
+fn own_scripts(data: &[u8]) {
+    let Some((which, data)) = data.split_first() else { return };
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    let language = if which % 2 == 0 { Language::Shell } else { Language::Python };
+    let stack = stack::load_text("own.yaml", OWN.into(), Path::new("")).expect("is a stack").stack;
+    let found = |text: &str| {
+        let text = Text { file: "own".into(), text: text.to_owned(), language, rendered: false };
+        check::script(&text, &stack)
+    };
+    let findings = found(text);
+    let lines = text.split('\n').count();
+    for finding in &findings {
+        assert!((1..=lines).contains(&finding.line) && finding.column >= 1, "{finding:?}");
+        assert!(text.get(finding.span.clone()).is_some(), "{finding:?}");
+    }
+    let source = Source { file: "own".into(), text: text.to_owned() };
+    shown(&findings, std::slice::from_ref(&source));
+    let (mended, made) = stack::fix::apply(&source, &findings);
+    assert_eq!(made.is_empty(), mended == text, "{made:?}");
+    found(&mended);
+}
+
+const OWN: &str = "stack: fruits\nregion: eu-west-3\nowner: a\nbuckets: {logs: {}}\n\
+    cluster: {release: emr-7.12.0, primary: {type: m5.xlarge}}\n";
 
 /// Scripts of one's own: what is told of a text that holds a secret shows no character of it.
 fn secrets(data: &[u8]) {

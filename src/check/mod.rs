@@ -1,0 +1,204 @@
+//! Everything that can be found about a stack without a connection: its own findings, those of the scripts that it
+//! would run, of their settings beside the nodes, and of money; less what is waived. It renders and reads, and
+//! never runs anything.
+
+mod bootstrap;
+mod money;
+mod notebook;
+mod pip;
+mod python;
+mod shell;
+mod spark;
+mod support;
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use jiff::civil::Date;
+
+use crate::price::Table;
+use crate::residency::EuRegion;
+use crate::script::{self, Language, Text};
+use crate::stack::facts::instance_type;
+use crate::stack::finding::{Lines, Problem};
+use crate::stack::{self, BootstrapWork, Finding, Loaded, Severity, Source, Stack, Waived, normal_package};
+
+/// What was found.
+#[derive(Debug)]
+pub struct Checked {
+    /// None where it cannot be worked with.
+    pub stack: Option<Stack>,
+    /// What the findings are about, as far as it could be read.
+    pub sources: Vec<Source>,
+    /// By file, in the order of each.
+    pub findings: Vec<Finding>,
+    /// What is accepted for now.
+    pub waived: Vec<Waived>,
+}
+
+impl Checked {
+    /// Whether there is an error.
+    pub fn is_broken(&self) -> bool {
+        self.stack.is_none() || self.findings.iter().any(|finding| finding.severity == Severity::Error)
+    }
+}
+
+/// What rules about scripts ask of the nodes that run them.
+#[derive(Debug)]
+struct Nodes {
+    region: EuRegion,
+    /// The Python that Spark runs, as in `3.11`.
+    python: Option<String>,
+    /// A type and group of arm64, where there is one.
+    arm: Option<String>,
+    tensorflow_application: bool,
+    /// Packages by their normal names; none where a script installs what cannot be told.
+    installed: Option<BTreeSet<String>>,
+}
+
+/// Reads a stack's file and all that it names, and tells everything that is found on that day. Prices are for what
+/// it costs; without them nothing is said of that.
+pub fn file(path: &Path, today: Date, prices: Option<&Table>) -> Checked {
+    match stack::load(path) {
+        Ok(loaded) => examine(loaded, path.parent().unwrap_or(Path::new("")), today, prices),
+        Err(broken) => Checked { stack: None, sources: broken.sources, findings: broken.findings, waived: Vec::new() },
+    }
+}
+
+/// The same of a stack that was read already; paths in it are relative to `folder`.
+pub fn examine(loaded: Loaded, folder: &Path, today: Date, prices: Option<&Table>) -> Checked {
+    let scripts = script::texts(&loaded, folder);
+    let nodes = Nodes::of(&loaded.stack, &scripts.texts);
+    let mut found = Found { sources: scripts.broken.sources, findings: scripts.broken.findings };
+    let mut of_stack = spark::problems(&loaded);
+    of_stack.extend(support::problem(&loaded, today));
+    of_stack.extend(policies(&loaded.source.text));
+    of_stack.extend(addresses(&loaded));
+    if let Some(prices) = prices {
+        of_stack.extend(money::problems(&loaded, prices));
+    }
+    let mut sources = vec![loaded.source.clone()];
+    let mut findings = loaded.findings.clone();
+    let lines = Lines::of(&loaded.source.text);
+    findings.extend(of_stack.into_iter().map(|problem| problem.found_in(&loaded.source.file, &lines)));
+    findings.sort_by_key(|finding| (finding.span.start, finding.code));
+    for text in scripts.texts {
+        found.in_text(text, &nodes);
+    }
+    let (notebooks, of_notebooks) = notebook::check(&loaded);
+    sources.extend(found.sources.into_iter().chain(notebooks));
+    findings.extend(found.findings.into_iter().chain(of_notebooks));
+    let place = |index: usize| loaded.root.span_of(&["waivers", &index.to_string(), "code"]);
+    let whole = (loaded.source.file.as_str(), loaded.source.text.as_str());
+    let (findings, waived) = stack::waive(findings, &loaded.stack.waivers, today, whole, place);
+    Checked { stack: Some(loaded.stack), sources, findings, waived }
+}
+
+#[derive(Default)]
+struct Found {
+    sources: Vec<Source>,
+    findings: Vec<Finding>,
+}
+
+impl Found {
+    fn in_text(&mut self, text: Text, nodes: &Nodes) {
+        // One script may be named by many.
+        if self.sources.iter().any(|source| source.file == text.file) {
+            return;
+        }
+        self.findings.extend(in_text(&text, nodes));
+        self.sources.push(Source { file: text.file, text: text.text });
+    }
+}
+
+/// Everything that is found in a script by itself, run by the nodes of a stack.
+pub fn script(text: &Text, stack: &Stack) -> Vec<Finding> {
+    in_text(text, &Nodes::of(stack, std::slice::from_ref(text)))
+}
+
+fn in_text(text: &Text, nodes: &Nodes) -> Vec<Finding> {
+    let mut problems = match text.language {
+        Language::Shell => bootstrap::problems(&text.text, nodes),
+        Language::Python => python::problems(&text.text, nodes),
+    };
+    problems.extend(policies(&text.text));
+    problems.sort_by_key(|problem| (problem.span.start, problem.code));
+    if text.rendered {
+        // Its template is another text: a mend of this one would be lost.
+        problems.iter_mut().for_each(|problem| problem.fix = None);
+    }
+    let lines = Lines::of(&text.text);
+    problems.into_iter().map(|problem| problem.found_in(&text.file, &lines)).collect()
+}
+
+impl Nodes {
+    fn of(stack: &Stack, scripts: &[Text]) -> Self {
+        let groups = || stack.cluster.iter().flat_map(|cluster| cluster.groups());
+        let arm = groups().find(|(_, group)| instance_type(&group.instance_type).is_some_and(|is| is.arch == "arm64"));
+        let mut packages = BTreeSet::new();
+        let mut all_told = true;
+        for action in &stack.bootstrap {
+            if let BootstrapWork::Template { packages: asked, .. } = &action.work {
+                packages.extend(asked.keys().map(|name| normal_package(name)));
+            }
+        }
+        for text in scripts.iter().filter(|text| text.language == Language::Shell && !text.rendered) {
+            let Some(script) = shell::read(&text.text) else { continue };
+            for command in &script.commands {
+                let Some(install) = pip::install(command) else {
+                    all_told &= !["conda", "mamba", "uv", "poetry"].contains(&command.program.as_str());
+                    continue;
+                };
+                packages.extend(install.requirements.iter().map(|requirement| normal_package(&requirement.name)));
+                // Files of requirements and words that are expanded may hold anything.
+                all_told &=
+                    !command.says(&["-r", "--requirement"]) && command.args.iter().all(|arg| arg.text.is_some());
+            }
+        }
+        Self {
+            region: stack.region,
+            python: stack.python(),
+            arm: arm.map(|(part, group)| format!("{} of group {part}", group.instance_type)),
+            tensorflow_application: stack.tensorflow_application(),
+            installed: (all_told && stack.cluster.is_some()).then_some(packages),
+        }
+    }
+}
+
+/// Managed policies that give everything: what a bucket's own policy gives is enough.
+fn policies(text: &str) -> Vec<Problem> {
+    let word = |c: char| c.is_ascii_alphanumeric() || "_-".contains(c);
+    let mut problems = Vec::new();
+    for wide in ["FullAccess", "AdministratorAccess", "PowerUserAccess"] {
+        for (at, _) in text.match_indices(wide) {
+            let start = text[..at].rfind(|c: char| !word(c)).map_or(0, |before| before + 1);
+            let end = at + wide.len();
+            let comment = text[..at].rsplit('\n').next().is_some_and(|line| line.trim_start().starts_with('#'));
+            if comment || text[end..].starts_with(word) || (wide == "FullAccess" && start == at) {
+                continue;
+            }
+            let message = format!("`{}` reaches every bucket and more of the account", &text[start..end]);
+            let hint = "let the stack make its role: `render STACK policy` shows it, scoped to its buckets";
+            problems.push(Problem::new("FI410", start..end, message).warning().hint(hint));
+        }
+    }
+    problems
+}
+
+/// `s3://` addresses in the stack's own texts.
+fn addresses(loaded: &Loaded) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    loaded.root.scalars(&mut |text, span| {
+        if has_empty_part(text) {
+            let message = format!("`{text}` has an empty part: `//` makes another key than `/`");
+            problems.push(Problem::new("FI642", span.clone(), message).hint("write one slash between parts"));
+        }
+    });
+    problems
+}
+
+/// Whether a text is the address of something in S3 with an empty part.
+fn has_empty_part(text: &str) -> bool {
+    let rest = ["s3://", "s3a://", "s3n://"].iter().find_map(|scheme| text.strip_prefix(scheme));
+    rest.is_some_and(|rest| rest.contains("//"))
+}
