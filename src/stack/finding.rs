@@ -130,7 +130,7 @@ impl<'a> Lines<'a> {
 const LONGEST_NAME: usize = 100;
 
 /// The name that was probably meant, if one is near enough to be worth saying.
-pub(super) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let length = name.chars().count();
     // Nothing known is as long, and the distance to it takes the product of both lengths.
     if length > LONGEST_NAME {
