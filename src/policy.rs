@@ -120,10 +120,14 @@ fn overlong(end: Option<(Timestamp, Timestamp)>) -> Option<Refusal> {
     Some(Refusal { code: TIME, message })
 }
 
-/// Bounds that the stack's cost exceeds by what is known of it, if the plan starts or changes anything.
-fn overspending(plan: &Plan<Live>, spending: Option<(&Limits, &Cost)>) -> Vec<Refusal> {
+/// Bounds that the stack's cost exceeds, if the plan starts or changes anything.
+fn overspending(plan: &Plan<Live>, terms: Option<(&Limits, &Cost)>) -> Vec<Refusal> {
     let starts = plan.steps.iter().any(|step| !matches!(step.action, Action::Keep | Action::Delete));
-    let Some((limits, cost)) = spending.filter(|_| starts) else { return vec![] };
+    terms.filter(|_| starts).map_or_else(Vec::new, |(limits, cost)| spending(limits, cost))
+}
+
+/// Bounds that a cost exceeds by what is known of it.
+pub fn spending(limits: &Limits, cost: &Cost) -> Vec<Refusal> {
     let bounds = [
         ("an hour", "hourly", limits.hourly, cost.known[0], cost.hourly.total),
         ("its whole life", "demo", limits.demo, cost.known[1], cost.lives.until_end),

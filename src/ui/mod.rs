@@ -6,6 +6,7 @@ pub mod events;
 pub mod guard;
 pub mod ledger;
 pub mod plan;
+pub mod review;
 pub mod snippet;
 pub mod table;
 
