@@ -18,7 +18,7 @@ use crate::resources::security_group::{Rule, SecurityGroup};
 use crate::resources::{HOME, role_path};
 use crate::script::{self, ScriptError};
 use crate::stack::facts::instance_type;
-use crate::stack::{self, BootstrapWork, Encryption, NodesRole, PackagesFrom, Place, Stack, Weights};
+use crate::stack::{self, BootstrapWork, Encryption, Folder, Job, NodesRole, PackagesFrom, Place, Stack, Weights};
 use crate::weights;
 use crate::wheels::{Request, Target, Wheels, WheelsError};
 
@@ -44,8 +44,7 @@ pub enum MaterialError {
 }
 
 impl Materials {
-    /// Reads and renders; `folder` is the stack's, whose `templates/` come before ours. `wheels` answer
-    /// [`requests`], and `home` is the name of the bucket where nodes find them.
+    /// All of it, weights too: those of `cache`, where they are published ones.
     pub fn gather(
         stack: &Stack,
         folder: &Path,
@@ -53,6 +52,22 @@ impl Materials {
         home: &str,
         wheels: BTreeMap<String, Wheels>,
     ) -> Result<Self, MaterialError> {
+        let mut materials = Self::scripts(stack, folder.into(), home, wheels)?;
+        for features in stack.jobs.values().filter_map(Job::features) {
+            let wanted = &features.model.weights;
+            materials.weights.insert(weights::source(wanted), weights::body(wanted, cache)?);
+        }
+        Ok(materials)
+    }
+
+    /// What is text: reads and renders. `wheels` answer [`requests`], and `home` is the name of the bucket where nodes
+    /// find them.
+    pub fn scripts(
+        stack: &Stack,
+        folder: Folder,
+        home: &str,
+        wheels: BTreeMap<String, Wheels>,
+    ) -> Result<Self, ScriptError> {
         let mut materials = Self { wheels, ..Self::default() };
         for action in &stack.bootstrap {
             let staged = materials.wheels.get(&action.name).map(|wheels| wheels.staged(stack.region, home));
@@ -61,10 +76,6 @@ impl Materials {
         }
         for (key, job) in &stack.jobs {
             materials.jobs.insert(key.clone(), script::job(stack, key, job, folder)?);
-            if let Some(features) = job.features() {
-                let wanted = &features.model.weights;
-                materials.weights.insert(weights::source(wanted), weights::body(wanted, cache)?);
-            }
         }
         Ok(materials)
     }

@@ -32,6 +32,7 @@
 //! | [`engine`] | an approved plan -> a concurrent walk | decide, retry, print |
 //! | [`guard`] | what is left running, why it should end, and sweeps that nobody starts | end work that advances |
 //! | [`job`], [`sync`], [`local`] | steps followed, files sent, the embedded AWS | hold the lease while waiting |
+//! | [`review`] | two states of stacks, in files or in git -> what changes for people | check out, fetch, await |
 //! | [`ui`] | facts -> text, JSON, progress | ask AWS |
 //! | [`cli`] | one file a command | decide about AWS |
 //!
@@ -61,6 +62,7 @@ pub mod python;
 pub mod residency;
 pub mod resource;
 pub mod resources;
+pub mod review;
 pub mod script;
 pub mod stack;
 pub mod sync;

@@ -4,14 +4,15 @@
 
 use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
+use std::sync::LazyLock;
 
-use include_dir::{Dir, include_dir};
+use include_dir::{Dir, File, include_dir};
 use minijinja::{Environment, UndefinedBehavior};
 use serde_json::{Value, json};
 
 use crate::stack::finding::{Lines, Problem};
 use crate::stack::{
-    Bootstrap, BootstrapWork, Broken, FeatureJob, Job, JobWork, Loaded, Source, Stack, is_tensorflow, load_script,
+    Bootstrap, BootstrapWork, Broken, FeatureJob, Folder, Job, JobWork, Loaded, Source, Stack, is_tensorflow, load_script,
     normal_package,
 };
 
@@ -44,8 +45,19 @@ pub struct Text {
     pub file: String,
     pub text: String,
     pub language: Language,
-    /// Whether it came out of a template.
-    pub rendered: bool,
+    /// Where it comes from.
+    pub from: From,
+}
+
+/// Whose text a script is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum From {
+    /// A file of the stack's author.
+    File,
+    /// Rendered from a template that lies beside the stack.
+    Template,
+    /// Rendered from one of ours.
+    Ours,
 }
 
 /// The scripts that a stack would run, and what is wrong with those that there cannot be.
@@ -56,31 +68,39 @@ pub struct Texts {
 }
 
 /// Every script that a stack names, rendered where it is a template.
-pub fn texts(loaded: &Loaded, folder: &Path) -> Texts {
+pub fn texts<'a>(loaded: &Loaded, folder: impl Into<Folder<'a>>) -> Texts {
+    let folder = folder.into();
     let Loaded { stack, source, .. } = loaded;
     let actions = stack.bootstrap.iter().map(|action| {
         let name = match &action.work {
             BootstrapWork::Script(path) => path.display().to_string(),
             BootstrapWork::Template { template, .. } => rendered(template, &action.name),
         };
-        let own = matches!(action.work, BootstrapWork::Script(_));
-        (name, Language::Shell, own, bootstrap(stack, action, folder, None))
+        let from = match &action.work {
+            BootstrapWork::Script(_) => From::File,
+            BootstrapWork::Template { template, .. } => whose(folder, template),
+        };
+        (name, Language::Shell, from, bootstrap(stack, action, folder, None))
     });
     let jobs = stack.jobs.iter().map(|(key, work)| {
-        let (name, own) = match &work.work {
-            JobWork::Script { script, .. } => (script.display().to_string(), true),
-            JobWork::Template(features) => (rendered(&features.template, key), false),
+        let (name, from) = match &work.work {
+            JobWork::Script { script, .. } => (script.display().to_string(), From::File),
+            JobWork::Template(features) => (rendered(&features.template, key), whose(folder, &features.template)),
         };
-        (name, Language::Python, own, job(stack, key, work, folder))
+        (name, Language::Python, from, job(stack, key, work, folder))
     });
     let mut all = Texts { texts: vec![], broken: Broken { sources: vec![], findings: vec![] } };
-    for (file, language, own, text) in actions.chain(jobs) {
+    for (file, language, from, text) in actions.chain(jobs) {
         match text {
-            Ok(text) => all.texts.push(Text { file, text, language, rendered: !own }),
+            Ok(text) => all.texts.push(Text { file, text, language, from }),
             Err(error) => all.broken.add(error, source),
         }
     }
     all
+}
+
+fn whose(folder: Folder, template: &str) -> From {
+    if matches!(beside(folder, template), Ok(Some(_))) { From::Template } else { From::Ours }
 }
 
 fn rendered(template: &str, of: &str) -> String {
@@ -131,14 +151,15 @@ pub struct Staged {
 }
 
 /// The text of a bootstrap action.
-pub fn bootstrap(
+pub fn bootstrap<'a>(
     stack: &Stack,
     action: &Bootstrap,
-    folder: &Path,
+    folder: impl Into<Folder<'a>>,
     staged: Option<&Staged>,
 ) -> Result<String, ScriptError> {
+    let folder = folder.into();
     match &action.work {
-        BootstrapWork::Script(path) => load_script(path).map_err(ScriptError::Refused),
+        BootstrapWork::Script(path) => load_script(folder.files, path).map_err(ScriptError::Refused),
         BootstrapWork::Template { template, packages, from: _ } => {
             let packages: Vec<Value> =
                 installed(stack, packages).map(|(name, version)| json!({"name": name, "version": version})).collect();
@@ -157,9 +178,10 @@ pub fn installed<'a>(
 }
 
 /// The text of a job's script.
-pub fn job(stack: &Stack, key: &str, job: &Job, folder: &Path) -> Result<String, ScriptError> {
+pub fn job<'a>(stack: &Stack, key: &str, job: &Job, folder: impl Into<Folder<'a>>) -> Result<String, ScriptError> {
+    let folder = folder.into();
     match &job.work {
-        JobWork::Script { script, .. } => load_script(script).map_err(ScriptError::Refused),
+        JobWork::Script { script, .. } => load_script(folder.files, script).map_err(ScriptError::Refused),
         JobWork::Template(features) => {
             let stack = json!({"name": stack.name, "region": stack.region.as_str()});
             render(folder, &features.template, &json!({"stack": stack, "job": job_values(key, features)}))
@@ -183,60 +205,70 @@ fn job_values(key: &str, job: &FeatureJob) -> Value {
 }
 
 /// The file of a template that lies beside the stack, links followed; none where there is none.
-fn beside(folder: &Path, name: &str) -> Result<Option<PathBuf>, ScriptError> {
+fn beside(folder: Folder, name: &str) -> Result<Option<PathBuf>, ScriptError> {
     let outside = || ScriptError::Outside { name: name.into() };
     let plain = !name.is_empty() && !name.contains('\\') && !name.contains('\0');
     if !plain || !Path::new(name).components().all(|part| matches!(part, Component::Normal(_))) {
         return Err(outside());
     }
-    let templates = folder.join("templates");
+    let templates = folder.path.join("templates");
     let path = templates.join(name);
-    let Ok(target) = path.canonicalize() else { return Ok(None) };
-    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
-    let within = [folder, &templates].into_iter().filter_map(|root| root.canonicalize().ok());
+    let Ok(target) = folder.files.settled(&path) else { return Ok(None) };
+    let within = [folder.path, &templates].into_iter().filter_map(|root| folder.files.settled(root).ok());
     if within.into_iter().any(|root| target.starts_with(root)) { Ok(Some(path)) } else { Err(outside()) }
 }
 
 /// Renders a template: one beside the stack (`templates/`) before ours.
-fn render(folder: &Path, name: &str, values: &Value) -> Result<String, ScriptError> {
-    let text = if let Some(beside) = beside(folder, name)? {
-        load_script(&beside).map_err(ScriptError::Refused)?
-    } else {
-        ours(name)?.to_owned()
-    };
-    fill(name, &text, values)
+fn render(folder: Folder, name: &str, values: &Value) -> Result<String, ScriptError> {
+    let Some(beside) = beside(folder, name)? else { return embedded(name, values) };
+    let text = load_script(folder.files, &beside).map_err(ScriptError::Refused)?;
+    let mut environment = strict();
+    environment.set_fuel(Some(STEPS));
+    environment.add_template(name, &text).map_err(|error| failed(name, &error))?;
+    fill(&environment, name, values)
 }
 
 /// Renders a template of ours, whatever lies beside a stack.
 pub fn embedded(name: &str, values: &Value) -> Result<String, ScriptError> {
-    fill(name, ours(name)?, values)
+    ours(name)?;
+    fill(&OURS, name, values)
+}
+
+/// Our own templates, parsed once. They end, so that nothing counts their steps. One that cannot be parsed is not among
+/// them, and whoever asks for it is told so: tests render each.
+static OURS: LazyLock<Environment<'static>> = LazyLock::new(|| {
+    let mut environment = strict();
+    for file in files(&TEMPLATES) {
+        if let Some((name, text)) = file.path().to_str().zip(file.contents_utf8()) {
+            let _ = environment.add_template(name, text);
+        }
+    }
+    environment
+});
+
+fn files(dir: &'static Dir<'static>) -> Vec<&'static File<'static>> {
+    dir.files().chain(dir.dirs().flat_map(files)).collect()
+}
+
+fn strict<'a>() -> Environment<'a> {
+    let mut environment = Environment::new();
+    environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    environment
 }
 
 fn ours(name: &str) -> Result<&'static str, ScriptError> {
     let ours = TEMPLATES.get_file(name).and_then(|file| file.contents_utf8());
-    ours.ok_or_else(|| ScriptError::NoTemplate { name: name.into(), known: known(&TEMPLATES).join(", ") })
+    let known = || files(&TEMPLATES).into_iter().map(|file| file.path().display().to_string()).collect::<Vec<_>>();
+    ours.ok_or_else(|| ScriptError::NoTemplate { name: name.into(), known: known().join(", ") })
 }
 
-fn fill(name: &str, text: &str, values: &Value) -> Result<String, ScriptError> {
-    let mut environment = Environment::new();
-    environment.set_undefined_behavior(UndefinedBehavior::Strict);
-    environment.set_fuel(Some(STEPS));
-    let failed = |error: minijinja::Error| ScriptError::Render {
-        name: name.into(),
-        line: error.line().unwrap_or(1),
-        cause: error.to_string(),
-    };
-    environment.add_template(name, text).map_err(failed)?;
-    environment
-        .get_template(name)
-        .and_then(|template| template.render(minijinja::value::Serde(values)))
-        .map(|text| text + "\n")
-        .map_err(failed)
+fn failed(name: &str, error: &minijinja::Error) -> ScriptError {
+    ScriptError::Render { name: name.into(), line: error.line().unwrap_or(1), cause: error.to_string() }
 }
 
-fn known(dir: &Dir) -> Vec<String> {
-    let here = dir.files().map(|file| file.path().display().to_string());
-    here.chain(dir.dirs().flat_map(known)).collect()
+fn fill(environment: &Environment, name: &str, values: &Value) -> Result<String, ScriptError> {
+    let rendered = environment.get_template(name).and_then(|of| of.render(minijinja::value::Serde(values)));
+    rendered.map(|text| text + "\n").map_err(|error| failed(name, &error))
 }
 
 #[cfg(test)]
@@ -244,7 +276,7 @@ mod tests {
     use super::*;
 
     fn rendered(folder: &Path, name: &str) -> Result<String, ScriptError> {
-        render(folder, name, &json!({"name": "x"}))
+        render(folder.into(), name, &json!({"name": "x"}))
     }
 
     fn write(path: &Path, text: &str) {

@@ -184,6 +184,13 @@ pub async fn choose(request: &Request, cache: &Path, say: impl Fn(String)) -> Re
     request.keep(requirements, cache)
 }
 
+/// What a request asks for, as it stands before any index has answered: pins without checksums, the same on every
+/// machine. It is compared, and never installed.
+pub fn asked(request: &Request, cache: &Path) -> Wheels {
+    let pins = request.packages.iter().map(|(name, version)| format!("{name}=={version}\n"));
+    request.answered(pins.collect(), cache)
+}
+
 /// Fetches listed wheels from the index, once on this machine.
 #[derive(Debug)]
 struct Download {

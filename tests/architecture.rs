@@ -17,18 +17,18 @@ const LAYERS: [&[&str]; 14] = [
     &["blueprint", "plan", "price"],
     &["event", "lease", "ledger", "permissions", "policy"],
     &["check", "engine"],
-    &["guard", "job", "local", "sync"],
+    &["guard", "job", "local", "review", "sync"],
     &["ui"],
     &["cli"],
     &["main"],
 ];
 
 /// These cannot reach AWS: they never await, and never receive what could be awaited.
-const PURE: [&str; 10] =
-    ["blueprint", "check", "event", "permissions", "plan", "policy", "price", "residency", "script", "stack"];
+const PURE: [&str; 11] =
+    ["blueprint", "check", "event", "permissions", "plan", "policy", "price", "residency", "review", "script", "stack"];
 
 /// These name single kinds: the one that makes them of a stack, and those that fill or find our objects.
-const KNOW_KINDS: [&str; 4] = ["blueprint", "cli", "weights", "wheels"];
+const KNOW_KINDS: [&str; 5] = ["blueprint", "cli", "review", "weights", "wheels"];
 
 const LONGEST: usize = 400;
 

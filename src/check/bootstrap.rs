@@ -147,7 +147,9 @@ fn installation(text: &str, install: &Install<'_>, nodes: &Nodes, problems: &mut
                 .push(Problem::new("FI608", requirement.span.clone(), message).hint("install `tensorflow` instead"));
         }
         let tools = ["pip", "setuptools", "wheel"].contains(&package.as_str());
-        if requirement.version.is_none() && !tools {
+        // What the shell cut off is told already.
+        let cut = install.command.redirects.iter().any(|redirect| redirect.span.start == requirement.span.end);
+        if requirement.version.is_none() && !tools && !cut {
             loose.push(&requirement.name);
         }
     }

@@ -18,10 +18,10 @@ use jiff::civil::Date;
 
 use crate::price::Table;
 use crate::residency::EuRegion;
-use crate::script::{self, Language, Text};
+use crate::script::{self, From, Language, Text};
 use crate::stack::facts::instance_type;
 use crate::stack::finding::{Lines, Problem};
-use crate::stack::{self, BootstrapWork, Finding, Loaded, Severity, Source, Stack, Waived, normal_package};
+use crate::stack::{self, BootstrapWork, Finding, Folder, Loaded, Severity, Source, Stack, Waived, normal_package};
 
 /// What was found.
 #[derive(Debug)]
@@ -56,42 +56,49 @@ struct Nodes {
     installed: Option<BTreeSet<String>>,
 }
 
-/// Reads a stack's file and all that it names, and tells everything that is found on that day. Prices are for what
-/// it costs; without them nothing is said of that.
+/// Reads a stack's file of the disk and all that it names, and tells everything that is found on that day. Prices are for
+/// what it costs; without them nothing is said of that.
 pub fn file(path: &Path, today: Date, prices: Option<&Table>) -> Checked {
     match stack::load(path) {
-        Ok(loaded) => examine(loaded, path.parent().unwrap_or(Path::new("")), today, prices),
+        Ok(loaded) => examine(&loaded, path.parent().unwrap_or(Path::new("")), today, prices),
         Err(broken) => Checked { stack: None, sources: broken.sources, findings: broken.findings, waived: Vec::new() },
     }
 }
 
-/// The same of a stack that was read already; paths in it are relative to `folder`.
-pub fn examine(loaded: Loaded, folder: &Path, today: Date, prices: Option<&Table>) -> Checked {
-    let scripts = script::texts(&loaded, folder);
+/// The same of a stack that was read already, out of this folder.
+pub fn examine<'a>(
+    loaded: &Loaded,
+    folder: impl Into<Folder<'a>>,
+    today: Date,
+    prices: Option<&Table>,
+) -> Checked {
+    let folder = folder.into();
+    let scripts = script::texts(loaded, folder);
     let nodes = Nodes::of(&loaded.stack, &scripts.texts);
     let mut found = Found { sources: scripts.broken.sources, findings: scripts.broken.findings };
-    let mut of_stack = spark::problems(&loaded);
-    of_stack.extend(support::problem(&loaded, today));
+    let mut of_stack = spark::problems(loaded);
+    of_stack.extend(support::problem(loaded, today));
     of_stack.extend(policies(&loaded.source.text));
-    of_stack.extend(addresses(&loaded));
+    of_stack.extend(addresses(loaded));
     if let Some(prices) = prices {
-        of_stack.extend(money::problems(&loaded, prices));
+        of_stack.extend(money::problems(loaded, prices));
     }
     let mut sources = vec![loaded.source.clone()];
     let mut findings = loaded.findings.clone();
     let lines = Lines::of(&loaded.source.text);
     findings.extend(of_stack.into_iter().map(|problem| problem.found_in(&loaded.source.file, &lines)));
     findings.sort_by_key(|finding| (finding.span.start, finding.code));
-    for text in scripts.texts {
+    // Ours are sound, which tests hold.
+    for text in scripts.texts.into_iter().filter(|text| text.from != From::Ours) {
         found.in_text(text, &nodes);
     }
-    let (notebooks, of_notebooks) = notebook::check(&loaded);
+    let (notebooks, of_notebooks) = notebook::check(loaded, folder.files);
     sources.extend(found.sources.into_iter().chain(notebooks));
     findings.extend(found.findings.into_iter().chain(of_notebooks));
     let place = |index: usize| loaded.root.span_of(&["waivers", &index.to_string(), "code"]);
     let whole = (loaded.source.file.as_str(), loaded.source.text.as_str());
     let (findings, waived) = stack::waive(findings, &loaded.stack.waivers, today, whole, place);
-    Checked { stack: Some(loaded.stack), sources, findings, waived }
+    Checked { stack: Some(loaded.stack.clone()), sources, findings, waived }
 }
 
 #[derive(Default)]
@@ -123,7 +130,7 @@ fn in_text(text: &Text, nodes: &Nodes) -> Vec<Finding> {
     };
     problems.extend(policies(&text.text));
     problems.sort_by_key(|problem| (problem.span.start, problem.code));
-    if text.rendered {
+    if text.from != From::File {
         // Its template is another text: a mend of this one would be lost.
         problems.iter_mut().for_each(|problem| problem.fix = None);
     }
@@ -142,7 +149,7 @@ impl Nodes {
                 packages.extend(asked.keys().map(|name| normal_package(name)));
             }
         }
-        for text in scripts.iter().filter(|text| text.language == Language::Shell && !text.rendered) {
+        for text in scripts.iter().filter(|text| text.language == Language::Shell && text.from == From::File) {
             let Some(script) = shell::read(&text.text) else { continue };
             for command in &script.commands {
                 let Some(install) = pip::install(command) else {
@@ -201,4 +208,26 @@ fn addresses(loaded: &Loaded) -> Vec<Problem> {
 fn has_empty_part(text: &str) -> bool {
     let rest = ["s3://", "s3a://", "s3n://"].iter().find_map(|scheme| text.strip_prefix(scheme));
     rest.is_some_and(|rest| rest.contains("//"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Those are not looked at whenever a stack is checked.
+    #[test]
+    fn nothing_is_found_in_what_our_templates_become() {
+        let mut seen = 0;
+        for name in ["demo", "jupyter", "minimal", "spot-graviton"] {
+            let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("stacks/{name}.yaml"));
+            let loaded = stack::load(&path).expect("is a stack");
+            let texts = script::texts(&loaded, path.parent().expect("has a folder")).texts;
+            let nodes = Nodes::of(&loaded.stack, &texts);
+            for text in texts.iter().filter(|text| text.from == From::Ours) {
+                assert_eq!(in_text(text, &nodes), [], "{name}");
+                seen += 1;
+            }
+        }
+        assert!(seen > 4);
+    }
 }

@@ -1,37 +1,33 @@
 //! `FI647`: notebooks that are uploaded and would open with the wrong kernel: their magics are sparkmagic's, and
 //! a plain Python kernel has none of them. It reads notebooks as JSON and runs nothing.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::Value;
-use walkdir::WalkDir;
 
 use crate::stack::finding::{Finding, Lines, Problem};
-use crate::stack::{Loaded, Source};
+use crate::stack::{Files, Kind, Loaded, Source};
 
 /// Magics that only sparkmagic's kernels know.
 const SPARKMAGIC: [&str; 6] = ["%%info", "%%configure", "%%spark", "%%sql", "%%logs", "%%cleanup"];
 const KERNELS: [&str; 3] = ["pysparkkernel", "sparkkernel", "sparkrkernel"];
 
 /// Deeper folders, longer files and more of them are data, not notebooks.
-const DEEPEST: usize = 4;
+const DEEPEST: u32 = 3;
 const MOST: usize = 2_000;
 const LONGEST: u64 = 4 << 20;
 
 /// The notebooks among what is uploaded that would not work, as far as a look at a few folders tells.
-pub(super) fn check(loaded: &Loaded) -> (Vec<Source>, Vec<Finding>) {
+pub(super) fn check(loaded: &Loaded, files: &dyn Files) -> (Vec<Source>, Vec<Finding>) {
     let (mut sources, mut findings) = (Vec::new(), Vec::new());
     for upload in &loaded.stack.uploads {
-        let entries = WalkDir::new(&upload.from).max_depth(DEEPEST).sort_by_file_name().into_iter().take(MOST);
-        let notebooks = entries.filter_map(Result::ok).filter(|entry| {
-            entry.path().extension().is_some_and(|extension| extension == "ipynb")
-                && entry.file_type().is_file()
-                && entry.metadata().is_ok_and(|facts| facts.len() <= LONGEST)
-        });
-        for notebook in notebooks {
-            let Ok(text) = std::fs::read_to_string(notebook.path()) else { continue };
+        let mut left = MOST;
+        for path in notebooks(files, &upload.from, DEEPEST, &mut left) {
+            let Some(text) = files.read(&path, LONGEST).ok().and_then(|bytes| String::from_utf8(bytes).ok()) else {
+                continue;
+            };
             if let Some(problem) = wrong_kernel(&text) {
-                let file = shown(notebook.path());
+                let file = path.display().to_string();
                 findings.push(problem.found_in(&file, &Lines::of(&text)));
                 sources.push(Source { file, text });
             }
@@ -40,8 +36,18 @@ pub(super) fn check(loaded: &Loaded) -> (Vec<Source>, Vec<Finding>) {
     (sources, findings)
 }
 
-fn shown(path: &Path) -> String {
-    path.display().to_string()
+/// The notebooks at and below a path.
+fn notebooks(files: &dyn Files, path: &Path, deep: u32, left: &mut usize) -> Vec<PathBuf> {
+    match files.kind(path) {
+        Ok(Kind::File) if path.extension().is_some_and(|extension| extension == "ipynb") => vec![path.to_owned()],
+        Ok(Kind::Folder) if deep > 0 => {
+            let names = files.names(path).unwrap_or_default();
+            let within = names.into_iter().take(std::mem::take(left).min(MOST)).collect::<Vec<_>>();
+            *left = MOST.saturating_sub(within.len());
+            within.iter().flat_map(|name| notebooks(files, &path.join(name), deep - 1, left)).collect()
+        }
+        _ => Vec::new(),
+    }
 }
 
 fn wrong_kernel(text: &str) -> Option<Problem> {

@@ -5,6 +5,7 @@ mod change;
 mod completions;
 mod cost;
 mod destroy;
+mod diff;
 mod down;
 mod end;
 mod extend;
@@ -101,6 +102,7 @@ enum Command {
     Results(results::Args),
     Cost(cost::Args),
     Prices(prices::Args),
+    Diff(diff::Args),
     Down(down::Args),
     Destroy(destroy::Args),
     Guard(guard::Args),
@@ -235,6 +237,7 @@ fn forms(command: &Command) -> &'static [Output] {
         }
         Command::Validate(_) => &[Output::Text, Output::Json, Output::Sarif, Output::Github],
         Command::Guard(args) if args.installs() => &[Output::Text],
+        Command::Diff(_) => &[Output::Text, Output::Json, Output::Markdown, Output::Html],
         _ => &[Output::Text, Output::Json],
     }
 }
@@ -261,6 +264,7 @@ async fn dispatch(global: &Global, command: &Command) -> Ended {
         Command::Results(args) => results::run(global, args).await,
         Command::Prices(args) => prices::run(global, args).await,
         Command::Cost(args) => cost::run(global, args).await,
+        Command::Diff(args) => diff::run(global, args),
         Command::Down(args) => down::run(global, args).await,
         Command::Destroy(args) => destroy::run(global, args).await,
         Command::Guard(args) => guard::run(global, args).await,

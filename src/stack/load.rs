@@ -1,12 +1,12 @@
-//! From a file to a [`Stack`], with everything found on the way. Reads that one file; looks whether
-//! the scripts it names are there; never asks the network. A stack with an error is never returned,
+//! From a file to a [`Stack`], with everything found on the way. Reads that one file, of the disk or of other [`Files`];
+//! looks whether the scripts it names are there; never asks the network. A stack with an error is never returned,
 //! and of a text that holds a secret nothing is told but that.
 
 use std::fmt;
-use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
 
+use super::files::{DISK, Files, Kind};
 use super::finding::{Finding, Lines, Problem, Severity};
 use super::node::Node;
 use super::secrets::{self, Language};
@@ -60,19 +60,24 @@ impl fmt::Display for Broken {
 
 impl std::error::Error for Broken {}
 
-/// Reads a stack from a file.
+/// Reads a stack from a file of the disk.
 pub fn load(path: &Path) -> Result<Loaded, Broken> {
+    load_from(&DISK, path)
+}
+
+/// Reads a stack from a file, wherever that is kept.
+pub fn load_from(files: &dyn Files, path: &Path) -> Result<Loaded, Broken> {
     let file = path.display().to_string();
-    match text_of(path, LONGEST_STACK, "the stack") {
-        Ok(text) => load_text(&file, text, path.parent().unwrap_or(Path::new(""))),
+    match text_of(files, path, LONGEST_STACK, "the stack") {
+        Ok(text) => read_text(files, &file, text, path.parent().unwrap_or(Path::new(""))),
         Err(problem) => Err(Broken { sources: vec![], findings: vec![problem.found_in(&file, &Lines::of(""))] }),
     }
 }
 
 /// The text of a script or a template that a stack names, unless there is a secret in it.
-pub fn load_script(path: &Path) -> Result<String, Broken> {
+pub fn load_script(files: &dyn Files, path: &Path) -> Result<String, Broken> {
     let file = path.display().to_string();
-    let text = text_of(path, LONGEST_SCRIPT, "the script");
+    let text = text_of(files, path, LONGEST_SCRIPT, "the script");
     let text = text.map_err(|problem| {
         let problem = Problem { code: "FI702", ..problem };
         Broken { sources: vec![], findings: vec![problem.found_in(&file, &Lines::of(""))] }
@@ -100,8 +105,12 @@ fn exposed(file: &str, text: &str, language: Language) -> Option<Broken> {
     Some(Broken { findings, sources: vec![source] })
 }
 
-/// Reads a stack from text. Paths in it are relative to `folder`.
+/// Reads a stack from text. Paths in it are relative to `folder`, on the disk.
 pub fn load_text(file: &str, text: String, folder: &Path) -> Result<Loaded, Broken> {
+    read_text(&DISK, file, text, folder)
+}
+
+fn read_text(files: &dyn Files, file: &str, text: String, folder: &Path) -> Result<Loaded, Broken> {
     if let Some(broken) = exposed(file, &text, Language::Yaml) {
         return Err(broken);
     }
@@ -109,7 +118,7 @@ pub fn load_text(file: &str, text: String, folder: &Path) -> Result<Loaded, Brok
     let (stack, problems) = match tree_and_stack(&source.text) {
         Ok((root, stack)) => {
             let stack = with_paths_in(stack, folder);
-            let problems = lint::all(&stack, &root);
+            let problems = lint::all(&stack, &root, files);
             (Some((stack, root)), problems)
         }
         Err(problems) => (None, problems),
@@ -137,7 +146,7 @@ fn tree_and_stack(text: &str) -> Result<(Node, Stack), Vec<Problem>> {
 }
 
 /// The text of a file, or what is wrong with it before its first character is looked at.
-fn text_of(path: &Path, longest: u64, what: &str) -> Result<String, Problem> {
+fn text_of(files: &dyn Files, path: &Path, longest: u64, what: &str) -> Result<String, Problem> {
     let wrong = |message: String, hint: &str| Problem::new("FI101", 0..0, message).hint(hint);
     let unreadable = |error: io::Error| match error.kind() {
         io::ErrorKind::NotFound => {
@@ -146,16 +155,14 @@ fn text_of(path: &Path, longest: u64, what: &str) -> Result<String, Problem> {
         _ => wrong(format!("the file cannot be read: {error}"), "check the path and its permissions"),
     };
     // Asked before it is opened: opening a pipe waits for whoever writes, and a device may have no end.
-    let kind = std::fs::metadata(path).map_err(unreadable)?;
-    if kind.is_dir() {
-        return Err(wrong("this is a folder, not a file".to_owned(), "name one of the files in it"));
+    match files.kind(path).map_err(unreadable)? {
+        Kind::File => {}
+        Kind::Folder => return Err(wrong("this is a folder, not a file".to_owned(), "name one of the files in it")),
+        Kind::Other => {
+            return Err(wrong("this is a device or a pipe, not a file".to_owned(), "write it into a file first"));
+        }
     }
-    if !kind.is_file() {
-        return Err(wrong("this is a device or a pipe, not a file".to_owned(), "write it into a file first"));
-    }
-    let mut bytes = Vec::new();
-    let file = File::open(path).map_err(unreadable)?;
-    file.take(longest + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+    let bytes = files.read(path, longest + 1).map_err(unreadable)?;
     if bytes.len() as u64 > longest {
         let message = format!("the file is longer than {} MiB", longest >> 20);
         return Err(wrong(message, &format!("name {what}'s own file")));

@@ -4,6 +4,7 @@
 
 mod cluster;
 pub mod facts;
+mod files;
 pub mod finding;
 pub mod fix;
 mod forms;
@@ -29,11 +30,13 @@ use serde::Deserialize;
 use crate::residency::EuRegion;
 
 pub use cluster::{Access, Cidr, Cluster, Configuration, Group, Market, RootVolume, ScaleDown, Volume, VolumeKind};
+pub use files::{Disk, Files, Folder, Kind};
+pub(crate) use finding::nearest;
 pub use finding::{Finding, Severity};
 pub use forms::{Expire, Place};
 pub use job::{Bootstrap, BootstrapWork, FeatureJob, Job, JobWork, Model, OnFailure, PackagesFrom, Pca, Weights};
 pub(crate) use job::{is_tensorflow, normal_package};
-pub use load::{Broken, Loaded, Source, check_script, load, load_script, load_text};
+pub use load::{Broken, Loaded, Source, check_script, load, load_from, load_script, load_text};
 pub use quantity::{Money, Period};
 pub use release::Release;
 pub use schema::schema;

@@ -51,9 +51,8 @@ const MISTAKEN: [(&str, &str); 15] = [
 ];
 
 /// Names that belong to Python itself, and on the index to whoever took them.
-const BUILT_IN: [&str; 16] = [
+const BUILT_IN: [&str; 15] = [
     "argparse",
-    "asyncio",
     "collections",
     "csv",
     "datetime",

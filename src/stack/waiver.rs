@@ -101,6 +101,8 @@ pub(crate) fn waive(
             }
         });
     }
+    // What is said of the stack itself comes first, in its order.
+    kept.sort_by_key(|finding| if finding.file == file { (0, finding.span.start) } else { (1, 0) });
     (kept, waived)
 }
 

@@ -7,6 +7,7 @@ pub mod github;
 pub mod guard;
 pub mod ledger;
 pub mod plan;
+pub mod review;
 pub mod sarif;
 pub mod snippet;
 pub mod table;

@@ -42,22 +42,24 @@ impl<'a> Shown<'a> {
     }
 }
 
-pub fn json<E: AsRef<dyn Resource>>(plan: &Plan<E>, shown: &Shown) -> Value {
-    let steps: Vec<Value> = plan
-        .steps
-        .iter()
-        .map(|step| {
-            json!({
-                "address": step.address,
-                "kind": step.address.kind,
-                "name": step.name(),
-                "action": step.action.word(),
-                "changes": step.action.changes(),
-                "note": step.note,
-                "loses": loss(shown, step),
-            })
+/// Every step as data; `loses` tells what goes with one.
+pub(super) fn steps<E: AsRef<dyn Resource>>(plan: &Plan<E>, loses: impl Fn(&Step<E>) -> Option<String>) -> Vec<Value> {
+    let step = |step: &Step<E>| {
+        json!({
+            "address": step.address,
+            "kind": step.address.kind,
+            "name": step.name(),
+            "action": step.action.word(),
+            "changes": step.action.changes(),
+            "note": step.note,
+            "loses": loses(step),
         })
-        .collect();
+    };
+    plan.steps.iter().map(step).collect()
+}
+
+pub fn json<E: AsRef<dyn Resource>>(plan: &Plan<E>, shown: &Shown) -> Value {
+    let steps = steps(plan, |step| loss(shown, step));
     json!({
         "stack": shown.stack,
         "region": shown.region,
@@ -139,7 +141,7 @@ fn line<E: AsRef<dyn Resource>>(out: &mut String, step: &Step<E>, width: usize, 
 }
 
 /// A change of a map, told by its entries, and of a list, by what it loses and gains; any other change as it is.
-fn parts(field: &str, from: &Value, to: &Value) -> Vec<(String, Value, Value)> {
+pub(super) fn parts(field: &str, from: &Value, to: &Value) -> Vec<(String, Value, Value)> {
     match (from, to) {
         (Value::Object(old), Value::Object(new)) => {
             let keys: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
@@ -158,7 +160,7 @@ fn parts(field: &str, from: &Value, to: &Value) -> Vec<(String, Value, Value)> {
     }
 }
 
-fn shown(value: &Value) -> String {
+pub(super) fn shown(value: &Value) -> String {
     match value {
         Value::Null => "none".into(),
         Value::String(text) => format!("\"{text}\""),

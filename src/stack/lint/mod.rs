@@ -3,6 +3,7 @@
 //! and point at text; they never change a stack.
 
 use super::Stack;
+use super::files::Files;
 use super::finding::{Fix, Problem, Severity};
 use super::node::{Node, Value};
 
@@ -18,12 +19,13 @@ mod storage;
 pub(super) struct Cx<'a> {
     stack: &'a Stack,
     root: &'a Node,
+    files: &'a dyn Files,
     problems: Vec<Problem>,
 }
 
 /// All findings of all rules, in no particular order.
-pub(super) fn all(stack: &Stack, root: &Node) -> Vec<Problem> {
-    let mut cx = Cx { stack, root, problems: Vec::new() };
+pub(super) fn all(stack: &Stack, root: &Node, files: &dyn Files) -> Vec<Problem> {
+    let mut cx = Cx { stack, root, files, problems: Vec::new() };
     for rules in
         [form::check, residency::check, emr::check, groups::check, access::check, storage::check, packages::check]
     {

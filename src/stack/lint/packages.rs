@@ -7,7 +7,7 @@ use std::path::Path;
 use super::Cx;
 use crate::stack::facts::instance_type;
 use crate::stack::packages::{self, Verdict, is_version};
-use crate::stack::{BootstrapWork, JobWork, Weights, is_tensorflow, normal_package};
+use crate::stack::{BootstrapWork, JobWork, Kind, Weights, is_tensorflow, normal_package};
 
 pub(super) fn check(cx: &mut Cx<'_>) {
     asked_for(cx);
@@ -118,7 +118,7 @@ fn files(cx: &mut Cx<'_>) {
 }
 
 fn file(cx: &mut Cx<'_>, path: &[&str], file: &Path) {
-    if !file.is_file() {
+    if !cx.files.kind(file).is_ok_and(|kind| kind == Kind::File) {
         let message = format!("there is no file {}", file.display());
         cx.error("FI610", path, message, "paths are relative to the stack's own file");
     }

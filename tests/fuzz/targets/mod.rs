@@ -23,7 +23,7 @@ use fruitsinfra::plan::plan;
 use fruitsinfra::price::table::Update;
 use fruitsinfra::resource::Resource;
 use fruitsinfra::resources::object::Object;
-use fruitsinfra::script::{Language, Text};
+use fruitsinfra::script::{From, Language, Text};
 use fruitsinfra::stack::{self, Finding, Loaded, Source};
 use fruitsinfra::ui::plan::{Shown, json, text};
 use fruitsinfra::ui::snippet;
@@ -76,7 +76,7 @@ fn stack_text(data: &[u8]) {
 /// What a stack becomes without a connection: scripts, resources, plan, price.
 fn scripts(data: &[u8]) {
     let Some(loaded) = loaded(data) else { return };
-    let checked = check::examine(loaded, Path::new(""), jiff::civil::date(2026, 11, 28), None);
+    let checked = check::examine(&loaded, Path::new(""), jiff::civil::date(2026, 11, 28), None);
     shown(&checked.findings, &checked.sources);
     let Some(stack) = &checked.stack else { return };
     let mut materials = Materials::default();
@@ -111,7 +111,7 @@ fn own_scripts(data: &[u8]) {
     let language = if which % 2 == 0 { Language::Shell } else { Language::Python };
     let stack = stack::load_text("own.yaml", OWN.into(), Path::new("")).expect("is a stack").stack;
     let found = |text: &str| {
-        let text = Text { file: "own".into(), text: text.to_owned(), language, rendered: false };
+        let text = Text { file: "own".into(), text: text.to_owned(), language, from: From::File };
         check::script(&text, &stack)
     };
     let findings = found(text);
