@@ -12,7 +12,7 @@ const LAYERS: [&[&str]; 14] = [
     &["resource"],
     &["resources"],
     &["stack"],
-    &["python", "script"],
+    &["import", "python", "script"],
     &["weights", "wheels"],
     &["blueprint", "plan", "price"],
     &["event", "lease", "ledger", "permissions", "policy"],
@@ -24,8 +24,8 @@ const LAYERS: [&[&str]; 14] = [
 ];
 
 /// These cannot reach AWS: they never await, and never receive what could be awaited.
-const PURE: [&str; 9] =
-    ["blueprint", "event", "permissions", "plan", "policy", "price", "residency", "script", "stack"];
+const PURE: [&str; 10] =
+    ["blueprint", "event", "import", "permissions", "plan", "policy", "price", "residency", "script", "stack"];
 
 /// These name single kinds: the one that makes them of a stack, and those that fill or find our objects.
 const KNOW_KINDS: [&str; 4] = ["blueprint", "cli", "weights", "wheels"];

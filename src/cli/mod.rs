@@ -12,6 +12,7 @@ mod guard;
 mod guard_finish;
 mod guard_install;
 mod guard_told;
+mod import;
 mod init;
 mod local;
 mod logs;
@@ -91,6 +92,7 @@ impl Global {
 #[derive(Debug, Subcommand)]
 enum Command {
     Init(init::Args),
+    Import(import::Args),
     Validate(validate::Args),
     Plan(plan::Args),
     Up(up::Args),
@@ -250,6 +252,7 @@ fn carry_out(cli: &Cli) -> Ended {
 async fn dispatch(global: &Global, command: &Command) -> Ended {
     match command {
         Command::Init(args) => init::run(global, args),
+        Command::Import(args) => import::run(global, args).await,
         Command::Validate(args) => Ok(validate::run(global, args)),
         Command::Plan(args) => plan::run(global, args).await,
         Command::Up(args) => up::run(global, args).await,

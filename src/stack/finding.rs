@@ -16,7 +16,7 @@ pub enum Severity {
     Error,
 }
 
-/// One finding. Codes: `FI1xx` form, `FI2xx` residency, `FI3xx` EMR, `FI4xx` access, `FI5xx` storage,
+/// One finding. Codes: `FI1xx` form, `FI2xx` residency, `FI3xx` EMR (`FI33x` what is imported), `FI4xx` access, `FI5xx` storage,
 /// `FI6xx` scripts and packages, `FI7xx` secrets and files.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Finding {
@@ -50,25 +50,25 @@ impl Finding {
 
 /// A finding that does not know its file yet.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Problem {
-    pub(super) code: &'static str,
-    pub(super) severity: Severity,
-    pub(super) span: Range<usize>,
-    pub(super) message: String,
-    pub(super) hint: Option<String>,
+pub(crate) struct Problem {
+    pub(crate) code: &'static str,
+    pub(crate) severity: Severity,
+    pub(crate) span: Range<usize>,
+    pub(crate) message: String,
+    pub(crate) hint: Option<String>,
 }
 
 impl Problem {
-    pub(super) fn new(code: &'static str, span: Range<usize>, message: impl Into<String>) -> Self {
+    pub(crate) fn new(code: &'static str, span: Range<usize>, message: impl Into<String>) -> Self {
         Self { code, severity: Severity::Error, span, message: message.into(), hint: None }
     }
 
-    pub(super) fn hint(self, hint: impl Into<String>) -> Self {
+    pub(crate) fn hint(self, hint: impl Into<String>) -> Self {
         Self { hint: Some(hint.into()), ..self }
     }
 
     /// The finding in its file, with line and column counted.
-    pub(super) fn found_in(self, file: &str, lines: &Lines<'_>) -> Finding {
+    pub(crate) fn found_in(self, file: &str, lines: &Lines<'_>) -> Finding {
         let text = lines.text;
         let start = text.floor_char_boundary(self.span.start.min(text.len()));
         let end = text.ceil_char_boundary(self.span.end.clamp(start, text.len()));
@@ -107,13 +107,13 @@ fn shortened(message: String) -> String {
 }
 
 /// Where the lines of a text begin, counted once for all findings.
-pub(super) struct Lines<'a> {
+pub(crate) struct Lines<'a> {
     text: &'a str,
     starts: Vec<usize>,
 }
 
 impl<'a> Lines<'a> {
-    pub(super) fn of(text: &'a str) -> Self {
+    pub(crate) fn of(text: &'a str) -> Self {
         let after_newlines = text.match_indices('\n').map(|(newline, _)| newline + 1);
         Self { text, starts: std::iter::once(0).chain(after_newlines).collect() }
     }

@@ -9,7 +9,7 @@ mod forms;
 mod job;
 mod lint;
 mod load;
-mod node;
+pub(crate) mod node;
 mod quantity;
 mod read;
 mod release;
@@ -25,7 +25,10 @@ use serde::Deserialize;
 
 use crate::residency::EuRegion;
 
-pub use cluster::{Access, Cidr, Cluster, Configuration, Group, Market, RootVolume, ScaleDown, Volume, VolumeKind};
+pub use cluster::{
+    Access, Cidr, Cluster, Configuration, Group, ManagedScaling, Market, RootVolume, ScaleDown, ScalingUnit, Volume,
+    VolumeKind,
+};
 pub use finding::{Finding, Severity};
 pub use forms::{Expire, Place};
 pub use job::{Bootstrap, BootstrapWork, FeatureJob, Job, JobWork, Model, OnFailure, PackagesFrom, Pca, Weights};

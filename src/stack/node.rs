@@ -12,16 +12,16 @@ use serde_yaml::{DuplicateKeyPolicy, Error, MergeKeyPolicy, NonFiniteFloatPolicy
 use super::finding::Problem;
 
 /// Bytes of the source.
-pub(super) type Span = Range<usize>;
+pub(crate) type Span = Range<usize>;
 
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Node {
-    pub(super) span: Span,
-    pub(super) value: Value,
+pub(crate) struct Node {
+    pub(crate) span: Span,
+    pub(crate) value: Value,
 }
 
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Value {
+pub(crate) enum Value {
     Nothing,
     /// `plain` is without quotes, so that `true` and `3` mean a boolean and a number.
     Scalar {
@@ -34,9 +34,9 @@ pub(super) enum Value {
 }
 
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Key {
-    pub(super) text: String,
-    pub(super) span: Span,
+pub(crate) struct Key {
+    pub(crate) text: String,
+    pub(crate) span: Span,
 }
 
 /// No stack that a person writes comes near these.
@@ -46,7 +46,7 @@ const MAX_ALIASES: usize = 500;
 
 impl Node {
     /// Reads one document.
-    pub(super) fn parse(text: &str) -> Result<Self, Problem> {
+    pub(crate) fn parse(text: &str) -> Result<Self, Problem> {
         let options = serde_yaml::options! {
             strict_booleans: true,
             duplicate_keys: DuplicateKeyPolicy::Error,

@@ -14,6 +14,7 @@ use fruitsinfra::cloud::objects::Listed;
 use fruitsinfra::cloud::promise::Promise;
 use fruitsinfra::cloud::surroundings::Surroundings;
 use fruitsinfra::guard::facts::{Warned, Whose};
+use fruitsinfra::import::{self, Beside, Format, Refused, Wishes};
 use fruitsinfra::job::arguments;
 use fruitsinfra::job::results::Report;
 use fruitsinfra::lease::Holder;
@@ -29,7 +30,7 @@ use fruitsinfra::{price, residency, script, wheels};
 
 pub(crate) type Target = fn(&[u8]);
 
-pub(crate) const TARGETS: [(&str, Target); 11] = [
+pub(crate) const TARGETS: [(&str, Target); 12] = [
     ("stack", stack_text),
     ("scripts", scripts),
     ("secrets", secrets),
@@ -41,6 +42,7 @@ pub(crate) const TARGETS: [(&str, Target); 11] = [
     ("pip", pip),
     ("ledger", ledger),
     ("answers", answers::answers),
+    ("import", imports),
 ];
 
 fn loaded(data: &[u8]) -> Option<Loaded> {
@@ -68,6 +70,35 @@ fn shown(findings: &[Finding], sources: &[Source]) {
 /// The loader: YAML text to a stack or to findings.
 fn stack_text(data: &[u8]) {
     loaded(data);
+}
+
+/// What others wrote of a cluster: a stack or findings at places of the text, whatever it is taken for.
+fn imports(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    let lines = text.split('\n').count();
+    let beside =
+        Beside { script: &|wanted| Some(format!("{}.sh", wanted.base.len())), file: &|_| Some(text.to_owned()) };
+    for format in [None, Some(Format::Json), Some(Format::Cli), Some(Format::Terraform), Some(Format::Mrjob)] {
+        let (findings, sources) = match import::import("own", text, format, &Wishes::default(), &beside) {
+            Ok(imported) => {
+                // It may not hold (a type that no release takes); it is YAML of a stack all the same.
+                if let Err(broken) = stack::load_text("own.yaml", imported.text.clone(), Path::new("")) {
+                    let form = |finding: &Finding| finding.code < "FI110" || finding.code == "FI110";
+                    let wrong: Vec<&Finding> = broken.findings.iter().filter(|finding| form(finding)).collect();
+                    assert!(wrong.is_empty(), "{wrong:#?}\n{}", imported.text);
+                }
+                (imported.findings, vec![imported.source])
+            }
+            Err(Refused::Broken(broken) | Refused::Policy(broken)) => {
+                assert!(!broken.findings.is_empty(), "a source is refused without a word");
+                (broken.findings, broken.sources)
+            }
+        };
+        for finding in &findings {
+            assert!((1..=lines).contains(&finding.line) && finding.column >= 1, "{finding:?}");
+        }
+        shown(&findings, &sources);
+    }
 }
 
 /// What a stack becomes without a connection: scripts, resources, plan, price.
