@@ -11,6 +11,7 @@ use std::sync::Arc;
 use crate::cloud::surroundings::{Surroundings, Wish};
 use crate::resource::{Id, Live, Phase, Ref, Resource};
 use crate::resources::bucket::{Bucket, Settings};
+use crate::resources::cluster::Cluster;
 use crate::resources::instance_profile::InstanceProfile;
 use crate::resources::object::{Beside, Body, Object};
 use crate::resources::role::Role;
@@ -150,6 +151,11 @@ fn known(live: &[Live], kind: &str, name: &str) -> Option<String> {
     };
     let field = live.iter().find(of)?.resource.fields().into_iter().find(|field| field.name == name)?;
     field.value.as_str().map(str::to_owned)
+}
+
+/// The cluster that a stack means, alone.
+pub fn cluster_of(stack: &Stack, materials: &Materials, around: &Surroundings) -> Option<Cluster> {
+    cluster::cluster(stack, &objects(stack, materials, around), around)
 }
 
 /// Everything a stack means, as resources.

@@ -21,6 +21,7 @@
 //! | [`resource`] | the vocabulary: `Resource`, `Address`, `Field`, `Need`, `Live`, `Cx` | know a kind |
 //! | [`resources`] | the kinds, and doing a thing once | let one kind know another |
 //! | [`stack`] | what a person writes, its errors and findings | reach the network |
+//! | [`import`] | what others wrote of a cluster -> the text of a stack, and back | adopt, or lose silently |
 //! | [`script`], [`weights`], [`wheels`], [`python`] | what nodes run: texts, weights, packages, and the installer | decide what a stack means |
 //! | [`blueprint`] | stack + materials + surroundings -> the resources it means | await |
 //! | [`plan`] | desired x existing -> steps | await, or know a kind |
@@ -50,6 +51,7 @@ pub mod cloud;
 pub mod engine;
 pub mod event;
 pub mod guard;
+pub mod import;
 pub mod job;
 pub mod lease;
 pub mod ledger;

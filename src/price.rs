@@ -2,6 +2,7 @@
 //! out. An amount that is not known is `None`, never 0, and so is every sum that holds it.
 
 mod alternatives;
+mod scaling;
 pub mod table;
 
 use std::time::Duration;
@@ -98,7 +99,8 @@ pub fn estimate(stack: &Stack, table: &Table, lasting: Duration) -> Cost {
 
 fn of(stack: &Stack, table: &Table, lasting: Duration) -> Cost {
     let mut unknown = Vec::new();
-    let groups: Vec<Nodes<'_>> = stack.cluster.as_ref().map(nodes).unwrap_or_default();
+    let groups: Vec<Nodes<'_>> =
+        stack.cluster.as_ref().map(|cluster| nodes(cluster, table, stack.region)).unwrap_or_default();
     let hourly = of_nodes(table, stack.region, &groups, &mut unknown);
     unknown.sort();
     unknown.dedup();
@@ -177,14 +179,18 @@ pub struct Nodes<'a> {
     pub disks: Option<f64>,
 }
 
-fn nodes(cluster: &Cluster) -> Vec<Nodes<'_>> {
+fn nodes<'a>(cluster: &'a Cluster, table: &Table, region: EuRegion) -> Vec<Nodes<'a>> {
     let nodes = cluster.groups().map(|(_, group)| Nodes {
         instance_type: &group.instance_type,
         count: group.count,
         spot: group.market == Market::Spot,
         disks: disks(cluster, group),
     });
-    nodes.collect()
+    let mut nodes: Vec<Nodes<'_>> = nodes.collect();
+    if let Some(bounds) = &cluster.managed_scaling {
+        scaling::at_most(&mut nodes, bounds, cluster.core.is_some(), table, region);
+    }
+    nodes
 }
 
 /// An hour of these nodes in a region, Spot priced as on-demand. What no price is known of is named in `unknown`.
@@ -285,6 +291,19 @@ mod tests {
 
     fn cost(stack: &Stack) -> Cost {
         estimate(stack, &Table::built_in(), LIFE)
+    }
+
+    #[test]
+    fn under_managed_scaling_the_most_is_told_in_the_dearest_nodes() {
+        let hour = |cluster: &str| cost(&stack(cluster)).hourly.ec2;
+        let groups = "primary: {type: m5.xlarge}, core: {type: m5.xlarge}, task: {big: {type: m5.2xlarge}}";
+        // One primary node, and ten of the larger type at 0.448.
+        assert_eq!(hour(&format!("{groups}, managed_scaling: {{minimum: 1, maximum: 10}}")), Some(4.928));
+        // Forty processors: ten of the smaller type, each with a disk and an address of its own.
+        let vcpu = format!("{groups}, managed_scaling: {{minimum: 4, maximum: 40, unit: vcpu}}");
+        assert_eq!(hour(&vcpu), Some(2.464));
+        let core = "primary: {type: m5.xlarge}, core: {type: m5.xlarge, count: 2}, managed_scaling: {minimum: 2, maximum: 5, maximum_core: 3}";
+        assert_eq!(hour(core), Some(0.896));
     }
 
     /// Twelve clusters, each calculated by hand from the table: EC2, EMR's fee, EBS and addresses by the hour.

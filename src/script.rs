@@ -12,8 +12,8 @@ use serde_json::{Value, json};
 
 use crate::stack::finding::{Lines, Problem};
 use crate::stack::{
-    Bootstrap, BootstrapWork, Broken, FeatureJob, Folder, Job, JobWork, Loaded, Source, Stack, is_tensorflow, load_script,
-    normal_package,
+    Bootstrap, BootstrapWork, Broken, FeatureJob, Folder, Job, JobWork, Loaded, Source, Stack, is_tensorflow,
+    load_script, normal_package,
 };
 
 static TEMPLATES: Dir = include_dir!("$CARGO_MANIFEST_DIR/templates");
@@ -46,12 +46,12 @@ pub struct Text {
     pub text: String,
     pub language: Language,
     /// Where it comes from.
-    pub from: From,
+    pub origin: Origin,
 }
 
 /// Whose text a script is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum From {
+pub enum Origin {
     /// A file of the stack's author.
     File,
     /// Rendered from a template that lies beside the stack.
@@ -76,31 +76,31 @@ pub fn texts<'a>(loaded: &Loaded, folder: impl Into<Folder<'a>>) -> Texts {
             BootstrapWork::Script(path) => path.display().to_string(),
             BootstrapWork::Template { template, .. } => rendered(template, &action.name),
         };
-        let from = match &action.work {
-            BootstrapWork::Script(_) => From::File,
+        let origin = match &action.work {
+            BootstrapWork::Script(_) => Origin::File,
             BootstrapWork::Template { template, .. } => whose(folder, template),
         };
-        (name, Language::Shell, from, bootstrap(stack, action, folder, None))
+        (name, Language::Shell, origin, bootstrap(stack, action, folder, None))
     });
     let jobs = stack.jobs.iter().map(|(key, work)| {
-        let (name, from) = match &work.work {
-            JobWork::Script { script, .. } => (script.display().to_string(), From::File),
+        let (name, origin) = match &work.work {
+            JobWork::Script { script, .. } => (script.display().to_string(), Origin::File),
             JobWork::Template(features) => (rendered(&features.template, key), whose(folder, &features.template)),
         };
-        (name, Language::Python, from, job(stack, key, work, folder))
+        (name, Language::Python, origin, job(stack, key, work, folder))
     });
     let mut all = Texts { texts: vec![], broken: Broken { sources: vec![], findings: vec![] } };
-    for (file, language, from, text) in actions.chain(jobs) {
+    for (file, language, origin, text) in actions.chain(jobs) {
         match text {
-            Ok(text) => all.texts.push(Text { file, text, language, from }),
+            Ok(text) => all.texts.push(Text { file, text, language, origin }),
             Err(error) => all.broken.add(error, source),
         }
     }
     all
 }
 
-fn whose(folder: Folder, template: &str) -> From {
-    if matches!(beside(folder, template), Ok(Some(_))) { From::Template } else { From::Ours }
+fn whose(folder: Folder, template: &str) -> Origin {
+    if matches!(beside(folder, template), Ok(Some(_))) { Origin::Template } else { Origin::Ours }
 }
 
 fn rendered(template: &str, of: &str) -> String {

@@ -12,7 +12,7 @@ const LAYERS: [&[&str]; 14] = [
     &["resource"],
     &["resources"],
     &["stack"],
-    &["python", "script"],
+    &["import", "python", "script"],
     &["weights", "wheels"],
     &["blueprint", "plan", "price"],
     &["event", "lease", "ledger", "permissions", "policy"],
@@ -24,8 +24,20 @@ const LAYERS: [&[&str]; 14] = [
 ];
 
 /// These cannot reach AWS: they never await, and never receive what could be awaited.
-const PURE: [&str; 11] =
-    ["blueprint", "check", "event", "permissions", "plan", "policy", "price", "residency", "review", "script", "stack"];
+const PURE: [&str; 12] = [
+    "blueprint",
+    "check",
+    "event",
+    "import",
+    "permissions",
+    "plan",
+    "policy",
+    "price",
+    "residency",
+    "review",
+    "script",
+    "stack",
+];
 
 /// These name single kinds: the one that makes them of a stack, and those that fill or find our objects.
 const KNOW_KINDS: [&str; 5] = ["blueprint", "cli", "review", "weights", "wheels"];

@@ -163,4 +163,5 @@ replays! {
     pip 3000
     ledger 3000
     answers 300
+    import 2000
 }

@@ -5,6 +5,7 @@ mod cases;
 mod crash;
 mod fuzz;
 mod hostile;
+mod import;
 mod mutants;
 mod properties;
 mod roundtrip;

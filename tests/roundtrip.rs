@@ -1,6 +1,7 @@
 //! Stacks through the real blueprint and the real kinds, in process, against the embedded AWS with all its
 //! rewriting: what was asked for is what is found again, whatever of the language was said.
 
+mod back;
 mod draw;
 mod drift;
 mod fields;
@@ -179,8 +180,16 @@ fn random_stacks_change_into_one_another_survive_drift_and_go() {
 /// The second opinion, on what it models. It opens a group of its own for every cluster, and that holds few rules.
 #[test]
 fn random_stacks_change_into_one_another_on_moto_too() {
-    let unknown =
-        ["configurations", "scale_down", "step_concurrency", "os_release", "volume", "auto_scaling_role", "access"];
+    let unknown = [
+        "configuration",
+        "scale_down",
+        "step_concurrency",
+        "os_release",
+        "volume",
+        "auto_scaling_role",
+        "access",
+        "custom_ami",
+    ];
     pairs(&Aws::with(&["--rate", "150", "--model", "moto"]), asked("FRUITSINFRA_PAIRS", 10).min(10), &unknown);
 }
 

@@ -6,14 +6,14 @@ use std::collections::BTreeMap;
 use crate::cloud::mark::fingerprint;
 use crate::cloud::surroundings::Surroundings;
 use crate::resource::{Address, Id, Ref};
-use crate::resources::cluster::{self as kind, Action, Birth, Changeable, Digests, Fixed, NodeGroup};
+use crate::resources::cluster::{self as kind, Action, Birth, Changeable, Digests, Fixed, NodeGroup, Scaling};
 use crate::resources::end;
 use crate::resources::instance_profile::InstanceProfile;
 use crate::resources::object::Object;
 use crate::resources::role::Role;
 use crate::resources::schedule::Schedule;
 use crate::resources::security_group::SecurityGroup;
-use crate::stack::{Bucket, Cluster, Configuration, Group, Market, ScaleDown, Stack};
+use crate::stack::{Bucket, Cluster, Configuration, Group, ManagedScaling, Market, ScaleDown, ScalingUnit, Stack};
 
 use super::bootstrap_key;
 
@@ -35,6 +35,10 @@ pub(super) fn cluster(stack: &Stack, objects: &[Object], around: &Surroundings) 
         groups.iter().map(|(part, group)| (*part, *group)).take(groups.len() - task.len()).collect();
     let existing = |id: &crate::stack::Existing| Ref::Theirs(Id(id.name().to_owned()));
     let security = stack.security_groups.as_ref();
+    let managed_scaling = cluster.managed_scaling.as_ref().map(scaling);
+    let there = |words: &dyn Fn(&NodeGroup) -> String| -> BTreeMap<String, String> {
+        task.iter().filter(|group| group.count > 0).map(|group| (group.name.clone(), words(group))).collect()
+    };
     let fixed = Fixed {
         release: cluster.release.to_string(),
         os_release: cluster.os_release.clone(),
@@ -59,6 +63,9 @@ pub(super) fn cluster(stack: &Stack, objects: &[Object], around: &Surroundings) 
             ScaleDown::AtInstanceHour => "TERMINATE_AT_INSTANCE_HOUR",
         }
         .into(),
+        security_configuration: cluster.security_configuration.as_ref().map(|named| named.existing.clone()),
+        custom_ami: cluster.custom_ami.clone(),
+        task_groups: managed_scaling.as_ref().map(|_| there(&kind::unsized_words_of)),
         digests: Digests {
             applications: within(&cluster.applications.join(" ")),
             bootstrap: within(
@@ -75,12 +82,9 @@ pub(super) fn cluster(stack: &Stack, objects: &[Object], around: &Surroundings) 
     let own: BTreeMap<String, String> =
         stack.tags.iter().chain(&cluster.tags).map(|(k, v)| (k.clone(), v.clone())).collect();
     let changeable = Changeable {
-        core_count: core.as_ref().map_or(0, |group| group.count),
-        task: task
-            .iter()
-            .filter(|group| group.count > 0)
-            .map(|group| (group.name.clone(), kind::words_of(group)))
-            .collect(),
+        core_count: managed_scaling.is_none().then(|| core.as_ref().map_or(0, |group| group.count)),
+        task: managed_scaling.is_none().then(|| there(&kind::words_of)),
+        managed_scaling,
         group_configurations: groups
             .iter()
             .filter(|(_, group)| !group.configurations.is_empty() && group.count > 0)
@@ -143,6 +147,17 @@ pub(super) fn end(stack: &Stack) -> Schedule {
 fn end_role(stack: &Stack) -> Ref {
     let theirs = |role: &crate::stack::Existing| Ref::Theirs(Id(role.name().to_owned()));
     stack.roles.end.as_ref().map_or_else(|| Ref::Ours(Role::at("end")), theirs)
+}
+
+fn scaling(bounds: &ManagedScaling) -> Scaling {
+    let ManagedScaling { minimum, maximum, maximum_core, maximum_on_demand, unit } = bounds;
+    Scaling {
+        vcpu: *unit == ScalingUnit::Vcpu,
+        minimum: number(*minimum),
+        maximum: number(*maximum),
+        maximum_core: maximum_core.map(number),
+        maximum_on_demand: maximum_on_demand.map(number),
+    }
 }
 
 fn number(n: u32) -> i32 {

@@ -18,7 +18,7 @@ use jiff::civil::Date;
 
 use crate::price::Table;
 use crate::residency::EuRegion;
-use crate::script::{self, From, Language, Text};
+use crate::script::{self, Language, Origin, Text};
 use crate::stack::facts::instance_type;
 use crate::stack::finding::{Lines, Problem};
 use crate::stack::{self, BootstrapWork, Finding, Folder, Loaded, Severity, Source, Stack, Waived, normal_package};
@@ -66,12 +66,7 @@ pub fn file(path: &Path, today: Date, prices: Option<&Table>) -> Checked {
 }
 
 /// The same of a stack that was read already, out of this folder.
-pub fn examine<'a>(
-    loaded: &Loaded,
-    folder: impl Into<Folder<'a>>,
-    today: Date,
-    prices: Option<&Table>,
-) -> Checked {
+pub fn examine<'a>(loaded: &Loaded, folder: impl Into<Folder<'a>>, today: Date, prices: Option<&Table>) -> Checked {
     let folder = folder.into();
     let scripts = script::texts(loaded, folder);
     let nodes = Nodes::of(&loaded.stack, &scripts.texts);
@@ -89,7 +84,7 @@ pub fn examine<'a>(
     findings.extend(of_stack.into_iter().map(|problem| problem.found_in(&loaded.source.file, &lines)));
     findings.sort_by_key(|finding| (finding.span.start, finding.code));
     // Ours are sound, which tests hold.
-    for text in scripts.texts.into_iter().filter(|text| text.from != From::Ours) {
+    for text in scripts.texts.into_iter().filter(|text| text.origin != Origin::Ours) {
         found.in_text(text, &nodes);
     }
     let (notebooks, of_notebooks) = notebook::check(loaded, folder.files);
@@ -130,7 +125,7 @@ fn in_text(text: &Text, nodes: &Nodes) -> Vec<Finding> {
     };
     problems.extend(policies(&text.text));
     problems.sort_by_key(|problem| (problem.span.start, problem.code));
-    if text.from != From::File {
+    if text.origin != Origin::File {
         // Its template is another text: a mend of this one would be lost.
         problems.iter_mut().for_each(|problem| problem.fix = None);
     }
@@ -149,7 +144,7 @@ impl Nodes {
                 packages.extend(asked.keys().map(|name| normal_package(name)));
             }
         }
-        for text in scripts.iter().filter(|text| text.language == Language::Shell && text.from == From::File) {
+        for text in scripts.iter().filter(|text| text.language == Language::Shell && text.origin == Origin::File) {
             let Some(script) = shell::read(&text.text) else { continue };
             for command in &script.commands {
                 let Some(install) = pip::install(command) else {
@@ -223,7 +218,7 @@ mod tests {
             let loaded = stack::load(&path).expect("is a stack");
             let texts = script::texts(&loaded, path.parent().expect("has a folder")).texts;
             let nodes = Nodes::of(&loaded.stack, &texts);
-            for text in texts.iter().filter(|text| text.from == From::Ours) {
+            for text in texts.iter().filter(|text| text.origin == Origin::Ours) {
                 assert_eq!(in_text(text, &nodes), [], "{name}");
                 seen += 1;
             }

@@ -13,6 +13,7 @@ mod guard;
 mod guard_finish;
 mod guard_install;
 mod guard_told;
+mod import;
 mod init;
 mod local;
 mod logs;
@@ -92,6 +93,7 @@ impl Global {
 #[derive(Debug, Subcommand)]
 enum Command {
     Init(init::Args),
+    Import(import::Args),
     Validate(validate::Args),
     Plan(plan::Args),
     Up(up::Args),
@@ -254,6 +256,7 @@ fn carry_out(cli: &Cli) -> Ended {
 async fn dispatch(global: &Global, command: &Command) -> Ended {
     match command {
         Command::Init(args) => init::run(global, args),
+        Command::Import(args) => import::run(global, args).await,
         Command::Validate(args) => validate::run(global, args),
         Command::Plan(args) => plan::run(global, args).await,
         Command::Up(args) => up::run(global, args).await,

@@ -1,16 +1,19 @@
-//! `render`: the texts that would run, and the policies of those who run them, without a connection.
+//! `render`: the texts that would run, the policies of those who run them, and the request that starts the cluster,
+//! without a connection.
 
 use std::path::{Path, PathBuf};
 
 use super::session::{self, load};
 use super::{DONE, Ended, Failure, Global};
-use crate::blueprint::{bootstrap_key, roles};
+use crate::blueprint::{self, bootstrap_key, roles};
 use crate::cloud::surroundings::Surroundings;
+use crate::import;
 use crate::permissions::{self, Command};
+use crate::resources::cluster::At;
 use crate::stack::Stack;
 use crate::ui::Ui;
 
-/// Write the scripts a stack would run, and the policies of its roles and of its callers
+/// Write the scripts a stack would run, the policies of its roles and of its callers, and its cluster's request
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// A stack's file, or the bare name of one in stacks/
@@ -31,6 +34,10 @@ enum Target {
     Bootstrap,
     Job,
     Policy,
+    /// RunJobFlow's request, as `up` would send it but for its marks
+    EmrJson,
+    /// The same as a command of the AWS CLI
+    Cli,
 }
 
 pub(super) async fn run(global: &Global, args: &Args) -> Ended {
@@ -51,6 +58,25 @@ pub(super) async fn run(global: &Global, args: &Args) -> Ended {
     }
     if wanted(Target::Policy) {
         files.extend(policies(&stack, &around)?);
+    }
+    if wanted(Target::EmrJson) || wanted(Target::Cli) {
+        let subnet = stack.cluster.as_ref().and_then(|cluster| cluster.subnet.as_deref());
+        let there = Surroundings::offline(stack.region, account, subnet);
+        match blueprint::cluster_of(&stack, &materials, &there) {
+            Some(cluster) => {
+                let at = At { stack: &stack.name, region: stack.region, account: &there.account };
+                let request = cluster.spelt(at).await?;
+                if wanted(Target::EmrJson) {
+                    let text = serde_json::to_string_pretty(&request).map_err(|e| Failure::failed(e.to_string()))?;
+                    files.push(("run-job-flow.json".into(), format!("{text}\n")));
+                }
+                if wanted(Target::Cli) {
+                    files.push(("create-cluster.sh".into(), import::as_command(&request, stack.region)));
+                }
+            }
+            None if args.target.is_some() => return Err(Failure::usage("this stack has no cluster to start")),
+            None => {}
+        }
     }
     deliver(ui, args.out.as_deref(), &files)
 }

@@ -147,6 +147,30 @@ pub fn client(region: EuRegion, endpoint: Option<&str>, contacts: &Contacts) -> 
     SharedHttpClient::new(Fenced { inner, fence, contacts: contacts.clone() })
 }
 
+/// A way out that leads nowhere: what would have been sent is kept, and nothing answers.
+#[derive(Clone, Debug, Default)]
+pub struct Kept(Arc<Mutex<Option<Vec<u8>>>>);
+
+impl Kept {
+    /// The body of the last request.
+    pub fn body(&self) -> Option<Vec<u8>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+impl HttpConnector for Kept {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = request.body().bytes().map(<[u8]>::to_vec);
+        HttpConnectorFuture::ready(Err(ConnectorError::user("nothing is sent".into())))
+    }
+}
+
+impl HttpClient for Kept {
+    fn http_connector(&self, _: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
+        SharedHttpConnector::new(self.clone())
+    }
+}
+
 #[derive(Debug, thiserror::Error)]
 pub enum HttpError {
     #[error("{host} cannot be reached: {cause}")]

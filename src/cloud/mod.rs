@@ -3,6 +3,7 @@
 
 pub mod clock;
 pub mod clusters;
+pub mod described;
 pub mod error;
 pub mod existing;
 pub mod http;

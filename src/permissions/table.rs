@@ -296,6 +296,7 @@ pub const TABLE: &[Row] = &[
     row("emr DescribeCluster", ALL, &[always("elasticmapreduce:DescribeCluster", On::Clusters)]),
     row("emr ListInstanceGroups", ALL, &[ours("elasticmapreduce:ListInstanceGroups", On::Clusters)]),
     row("emr GetAutoTerminationPolicy", ALL, &[ours("elasticmapreduce:GetAutoTerminationPolicy", On::Clusters)]),
+    row("emr GetManagedScalingPolicy", ALL, &[ours("elasticmapreduce:GetManagedScalingPolicy", On::Clusters)]),
     // Of twins, the one with work stays.
     row("emr ListSteps", ALL, &[ours("elasticmapreduce:ListSteps", On::Clusters)]),
     emr(
@@ -323,6 +324,8 @@ pub const TABLE: &[Row] = &[
         &[ours("elasticmapreduce:SetKeepJobFlowAliveWhenNoSteps", On::Clusters)],
     ),
     emr("emr PutAutoTerminationPolicy", MAKING, &[ours("elasticmapreduce:PutAutoTerminationPolicy", On::Clusters)]),
+    emr("emr PutManagedScalingPolicy", MAKING, &[ours("elasticmapreduce:PutManagedScalingPolicy", On::Clusters)]),
+    emr("emr RemoveManagedScalingPolicy", MAKING, &[ours("elasticmapreduce:RemoveManagedScalingPolicy", On::Clusters)]),
     emr("emr AddInstanceGroups", MAKING, &[ours("elasticmapreduce:AddInstanceGroups", On::Clusters)]),
     emr("emr ModifyInstanceGroups", MAKING, &[ours("elasticmapreduce:ModifyInstanceGroups", On::Clusters)]),
     // --- Scheduler
@@ -367,6 +370,7 @@ pub const TABLE: &[Row] = &[
         GUARD,
         &[marked("elasticmapreduce:GetAutoTerminationPolicy", On::ClustersOfAll)],
     ),
+    row("emr GetManagedScalingPolicy", GUARD, &[marked("elasticmapreduce:GetManagedScalingPolicy", On::ClustersOfAll)]),
     row("ec2 DescribeVpcEndpoints", GUARD, &[anywhere("ec2:DescribeVpcEndpoints")]),
     row("ec2 DescribeNetworkInterfaces", GUARD, &[anywhere("ec2:DescribeNetworkInterfaces")]),
     row("ec2 RevokeSecurityGroupIngress", GUARD, &[marked("ec2:RevokeSecurityGroupIngress", On::GroupsOfAll)]),

@@ -6,6 +6,8 @@ mod change;
 mod groups;
 mod life;
 mod read;
+mod scaling;
+mod spelt;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -17,6 +19,8 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 pub use birth::{Action, Birth, Configuration, NodeGroup, Volume};
+pub use scaling::Scaling;
+pub use spelt::At;
 
 use crate::cloud::error::CloudError;
 use crate::cloud::promise::moment;
@@ -65,6 +69,11 @@ pub struct Fixed {
     pub core: Option<String>,
     pub auto_scaling_role: Option<String>,
     pub scale_down: String,
+    pub security_configuration: Option<String>,
+    pub custom_ami: Option<String>,
+    /// Task groups by name, without their sizes: under managed scaling EMR may fill every one that is there, and
+    /// none can be taken away. Compared only there.
+    pub task_groups: Option<BTreeMap<String, String>>,
     pub digests: Digests,
 }
 
@@ -112,9 +121,11 @@ impl Digests {
 /// What EMR changes on a running cluster.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Changeable {
-    pub core_count: i32,
+    /// Under managed scaling EMR moves it and the sizes of task groups: compared only without.
+    pub core_count: Option<i32>,
     /// Task groups by name: `2 x m5.xlarge spot`. None of a name means 0 nodes: EMR removes no group.
-    pub task: BTreeMap<String, String>,
+    pub task: Option<BTreeMap<String, String>>,
+    pub managed_scaling: Option<Scaling>,
     /// Configurations of single groups, by group.
     pub group_configurations: BTreeMap<String, Value>,
     /// Seconds.
@@ -195,11 +206,15 @@ impl Resource for Cluster {
             core,
             auto_scaling_role,
             scale_down,
+            security_configuration,
+            custom_ami,
+            task_groups,
             digests: Digests { applications, bootstrap, configurations, volumes, bids, service_group: _ },
         } = fixed;
         let Changeable {
             core_count,
             task,
+            managed_scaling,
             group_configurations,
             idle,
             keep_alive,
@@ -220,8 +235,7 @@ impl Resource for Cluster {
             Field::replaces("primary", primary.as_str()),
             Field::replaces("primary_count", *primary_count),
             Field::replaces("core", json!(core)),
-            Field::updates("core_count", *core_count),
-            Field::updates("task", json!(task)),
+            Field::updates("managed_scaling", managed_scaling.as_ref().map_or(Value::Null, Value::from)),
             Field::updates("group_configurations", json!(group_configurations)),
             Field::replaces("logs", json!(logs)),
             Field::replaces("subnet", subnet.as_str()),
@@ -233,6 +247,8 @@ impl Resource for Cluster {
             Field::replaces("service_group", service_group.as_ref().map_or(Value::Null, Value::from)),
             Field::replaces("auto_scaling_role", json!(auto_scaling_role)),
             Field::replaces("scale_down", scale_down.as_str()),
+            Field::replaces("security_configuration", json!(security_configuration)),
+            Field::replaces("custom_ami", json!(custom_ami)),
             Field::updates("idle_seconds", json!(idle)),
             Field::updates("keep_alive", *keep_alive),
             Field::updates("termination_protection", *termination_protection),
@@ -240,6 +256,10 @@ impl Resource for Cluster {
             Field::updates("step_concurrency", *step_concurrency),
             Field::updates("tags", json!(tags)),
         ];
+        // EMR or the stack has the say over sizes.
+        fields.extend(core_count.map(|count| Field::updates("core_count", count)));
+        fields.extend(task.as_ref().map(|task| Field::updates("task", json!(task))));
+        fields.extend(task_groups.as_ref().map(|groups| Field::replaces("task_groups", json!(groups))));
         // AWS chooses where the stack does not: compared only where it does.
         fields.extend(expires.map(|at| Field::updates("expires", moment(at))));
         fields.extend(os_release.as_deref().map(|said| Field::replaces("os_release", said)));
@@ -326,6 +346,11 @@ pub fn kind_of(group: &NodeGroup, part: &str) -> String {
 /// `2 x m5.xlarge spot` of one that comes and goes.
 pub fn words_of(group: &NodeGroup) -> String {
     groups::words(group.count, &group.instance_type, group.spot, &groups::born_with(group))
+}
+
+/// `m5.xlarge spot` of one that EMR sizes.
+pub fn unsized_words_of(group: &NodeGroup) -> String {
+    groups::unsized_words(&group.instance_type, group.spot, &groups::born_with(group))
 }
 
 /// `2x32gp2`: what is said of volumes.

@@ -53,6 +53,13 @@ pub struct Cluster {
     pub scale_down: ScaleDown,
     /// A role for EMR's automatic scaling rules.
     pub auto_scaling_role: Option<Existing>,
+    /// Lets EMR itself choose the sizes of the core and task groups, within bounds. Their `count` is then what the
+    /// cluster is born with.
+    pub managed_scaling: Option<ManagedScaling>,
+    /// EMR's security configuration of that name: encryption and authentication.
+    pub security_configuration: Option<Existing>,
+    /// Id of a machine image of one's own, as in `ami-0123456789abcdef0`; EMR's own unless said.
+    pub custom_ami: Option<String>,
     /// Id of a subnet; one of the default VPC unless said.
     pub subnet: Option<String>,
     /// Name of an EC2 key pair of the region, to log in with.
@@ -92,6 +99,33 @@ impl Cluster {
         let found = level.iter().find(|found| found.classification == *last)?;
         found.properties.get(name).map(String::as_str)
     }
+}
+
+/// Bounds within which EMR resizes the core and task groups.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ManagedScaling {
+    /// The least that the core and task groups have together.
+    pub minimum: u32,
+    /// The most; costs are told at it.
+    pub maximum: u32,
+    /// The most of it in the core group; the maximum unless said.
+    pub maximum_core: Option<u32>,
+    /// The most of it that is bought on demand; the maximum unless said.
+    pub maximum_on_demand: Option<u32>,
+    /// What is counted.
+    #[serde(default)]
+    pub unit: ScalingUnit,
+}
+
+/// What bounds of scaling count.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum ScalingUnit {
+    #[default]
+    Instances,
+    /// Virtual processors.
+    Vcpu,
 }
 
 /// Instances of one type with one part to play.

@@ -23,8 +23,8 @@ pub struct Fix {
     pub text: String,
 }
 
-/// One finding. Codes: `FI1xx` form, `FI2xx` residency, `FI3xx` EMR, `FI4xx` access, `FI5xx` storage,
-/// `FI6xx` scripts and packages, `FI7xx` secrets and files, `FI9xx` money. Each has a page, `explain FI203`.
+/// One finding. Codes: `FI1xx` form, `FI2xx` residency, `FI3xx` EMR (`FI33x` what is imported), `FI4xx` access, `FI5xx`
+/// storage, `FI6xx` scripts and packages, `FI7xx` secrets and files, `FI9xx` money. Each has a page, `explain FI203`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Finding {
     pub code: &'static str,

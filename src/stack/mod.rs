@@ -29,7 +29,10 @@ use serde::Deserialize;
 
 use crate::residency::EuRegion;
 
-pub use cluster::{Access, Cidr, Cluster, Configuration, Group, Market, RootVolume, ScaleDown, Volume, VolumeKind};
+pub use cluster::{
+    Access, Cidr, Cluster, Configuration, Group, ManagedScaling, Market, RootVolume, ScaleDown, ScalingUnit, Volume,
+    VolumeKind,
+};
 pub use files::{Disk, Files, Folder, Kind};
 pub(crate) use finding::nearest;
 pub use finding::{Finding, Severity};

@@ -258,7 +258,8 @@ impl Hand {
                 self.emr.add_tags().resource_id(id).tags(tag).send().await.expect("tagged");
                 "tagged"
             }
-            4 if field("core") != serde_json::Value::Null => {
+            // What EMR sizes, nobody else does.
+            4 if field("core") != serde_json::Value::Null && field("managed_scaling").is_null() => {
                 let groups = self.emr.list_instance_groups().cluster_id(id).send().await.expect("groups");
                 let core = groups
                     .instance_groups()

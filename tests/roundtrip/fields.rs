@@ -150,6 +150,18 @@ pub(super) fn cases(theirs: &Theirs) -> Vec<Case> {
         case("cluster.step_concurrency", json!(1), json!(7)),
         case("cluster.scale_down", json!("at-task-completion"), json!("at-instance-hour")),
         case("cluster.auto_scaling_role", Value::Null, existing("EMR_AutoScaling_DefaultRole")),
+        case("cluster.managed_scaling", Value::Null, json!({"minimum": 1, "maximum": 3})).apart(),
+        case("cluster.managed_scaling.maximum_core", Value::Null, json!(2))
+            .with("cluster.managed_scaling", scaled())
+            .apart(),
+        case("cluster.managed_scaling.maximum_on_demand", Value::Null, json!(0))
+            .with("cluster.managed_scaling", scaled())
+            .apart(),
+        case("cluster.managed_scaling.unit", json!("instances"), json!("vcpu"))
+            .with("cluster.managed_scaling", scaled())
+            .apart(),
+        case("cluster.security_configuration", Value::Null, existing("theirs")),
+        case("cluster.custom_ami", Value::Null, json!("ami-0123456789abcdef0")),
         case("cluster.subnet", Value::Null, json!(theirs.subnet)).chosen(),
         case("cluster.key_pair", Value::Null, json!("placeholder")),
         case(
@@ -184,6 +196,11 @@ pub(super) fn cases(theirs: &Theirs) -> Vec<Case> {
     ];
     all.extend(of_groups());
     all
+}
+
+/// Bounds that say nothing optional.
+fn scaled() -> Value {
+    json!({"minimum": 1, "maximum": 4})
 }
 
 /// What all groups have, and what each counts.

@@ -53,6 +53,11 @@ impl Account {
         Self { cloud, clock, folder }
     }
 
+    /// Where its scripts lie.
+    pub(super) fn folder(&self) -> &std::path::Path {
+        &self.folder
+    }
+
     /// A stack from its text, as a person would have written it.
     pub(super) fn stack(&self, document: &Value) -> Result<Stack, String> {
         let text = text_of(document);

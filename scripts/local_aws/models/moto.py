@@ -126,6 +126,7 @@ def mend_emr(now) -> None:
         cluster = response.backend.clusters[answer._result["JobFlowId"]]
         cluster.idle_timeout = response._get_param("AutoTerminationPolicy.IdleTimeout")
         cluster.scale_down_behavior = response._get_param("ScaleDownBehavior")
+        cluster.managed_scaling = response._get_param("ManagedScalingPolicy")
         return answer
 
     def put_auto_termination_policy(response):

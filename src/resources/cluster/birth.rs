@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use aws_sdk_emr::Client;
 use aws_sdk_emr::config::retry::RetryConfig;
+use aws_sdk_emr::operation::run_job_flow::builders::RunJobFlowFluentBuilder;
 use aws_sdk_emr::types::{
     Application, AutoTerminationPolicy, BootstrapActionConfig, Configuration as EmrConfiguration, EbsBlockDeviceConfig,
     EbsConfiguration, InstanceGroupConfig, InstanceRoleType, JobFlowInstancesConfig, MarketType, ScaleDownBehavior,
@@ -143,14 +145,39 @@ impl Once for Cluster {
 
 async fn run_job_flow(cluster: &Cluster, cx: &Cx, nonce: &str) -> Result<Id, CloudError> {
     let Some(birth) = &cluster.birth else { return Err(CloudError::bug("a cluster without what it is started with")) };
-    let (fixed, changeable) = (&cluster.fixed, &cluster.changeable);
+    let fixed = &cluster.fixed;
     let mark = cx.mark(&cluster.address()).tags();
     let mut tags: BTreeMap<String, String> =
-        changeable.tags.clone().into_iter().chain(mark).chain(fixed.digests.tags()).collect();
+        cluster.changeable.tags.clone().into_iter().chain(mark).chain(fixed.digests.tags()).collect();
     tags.extend(groups::born_tags(&birth.task));
     tags.insert(read::NONCE.into(), nonce.into());
     tags.extend(promise(cluster, birth, cx).await?.tags());
+    let named = Named {
+        service_role: role_arn(cx, &fixed.service_role).await?,
+        instance_profile: cx.id_of(&fixed.instance_profile)?,
+        primary_group: cx.id_of(&fixed.primary_group)?,
+        core_group: cx.id_of(&fixed.core_group)?,
+        service_group: fixed.service_group.as_ref().map(|group| cx.id_of(group)).transpose()?,
+    };
+    let run = request(&cx.cloud.emr, cluster, birth, named).set_tags(Some(emr_tags(tags)));
+    // The SDK would answer a lost reply with a second cluster.
+    let once = aws_sdk_emr::config::Builder::new().retry_config(RetryConfig::disabled());
+    let made = call("emr RunJobFlow", run.customize().config_override(once).send()).await?;
+    made.job_flow_id.map(Id).ok_or_else(|| CloudError::new(Class::Unknown, "EMR answered without a cluster id"))
+}
 
+/// What a request names by AWS's own ids and names.
+pub(super) struct Named {
+    pub(super) service_role: String,
+    pub(super) instance_profile: String,
+    pub(super) primary_group: String,
+    pub(super) core_group: String,
+    pub(super) service_group: Option<String>,
+}
+
+/// All that RunJobFlow is told but the tags. Nothing is sent here.
+pub(super) fn request(emr: &Client, cluster: &Cluster, birth: &Birth, named: Named) -> RunJobFlowFluentBuilder {
+    let (fixed, changeable) = (&cluster.fixed, &cluster.changeable);
     let all = [(&birth.primary, InstanceRoleType::Master)].into_iter();
     let all = all.chain(birth.core.iter().map(|group| (group, InstanceRoleType::Core)));
     let all = all.chain(birth.task.iter().map(|group| (group, InstanceRoleType::Task)));
@@ -161,14 +188,11 @@ async fn run_job_flow(cluster: &Cluster, cx: &Cx, nonce: &str) -> Result<Id, Clo
         .ec2_subnet_id(&fixed.subnet)
         .keep_job_flow_alive_when_no_steps(changeable.keep_alive)
         .termination_protected(changeable.termination_protection)
-        .emr_managed_master_security_group(cx.id_of(&fixed.primary_group)?)
-        .emr_managed_slave_security_group(cx.id_of(&fixed.core_group)?)
-        .set_service_access_security_group(fixed.service_group.as_ref().map(|group| cx.id_of(group)).transpose()?)
+        .emr_managed_master_security_group(named.primary_group)
+        .emr_managed_slave_security_group(named.core_group)
+        .set_service_access_security_group(named.service_group)
         .build();
-    let service_role = role_arn(cx, &fixed.service_role).await?;
-    let mut run = cx
-        .cloud
-        .emr
+    let mut run = emr
         .run_job_flow()
         .name(&cluster.name)
         .release_label(&fixed.release)
@@ -179,14 +203,18 @@ async fn run_job_flow(cluster: &Cluster, cx: &Cx, nonce: &str) -> Result<Id, Clo
         .set_configurations(Some(birth.configurations.iter().map(configuration).collect()))
         .set_bootstrap_actions(Some(birth.bootstrap.iter().map(bootstrap).collect()))
         .instances(instances)
-        .service_role(service_role)
-        .job_flow_role(cx.id_of(&fixed.instance_profile)?)
+        .service_role(named.service_role)
+        .job_flow_role(named.instance_profile)
         .set_auto_scaling_role(fixed.auto_scaling_role.clone())
         .scale_down_behavior(ScaleDownBehavior::from(fixed.scale_down.as_str()))
+        .set_security_configuration(fixed.security_configuration.clone())
+        .set_custom_ami_id(fixed.custom_ami.clone())
         .step_concurrency_level(changeable.step_concurrency)
         .visible_to_all_users(true)
-        .set_log_uri(fixed.logs.clone())
-        .set_tags(Some(emr_tags(tags)));
+        .set_log_uri(fixed.logs.clone());
+    if let Some(scaling) = &changeable.managed_scaling {
+        run = run.managed_scaling_policy(scaling.policy());
+    }
     if let Some(idle) = changeable.idle {
         run = run.auto_termination_policy(AutoTerminationPolicy::builder().idle_timeout(idle).build());
     }
@@ -196,10 +224,7 @@ async fn run_job_flow(cluster: &Cluster, cx: &Cx, nonce: &str) -> Result<Id, Clo
             .set_ebs_root_volume_iops(root.iops)
             .set_ebs_root_volume_throughput(root.throughput);
     }
-    // The SDK would answer a lost reply with a second cluster.
-    let once = aws_sdk_emr::config::Builder::new().retry_config(RetryConfig::disabled());
-    let made = call("emr RunJobFlow", run.customize().config_override(once).send()).await?;
-    made.job_flow_id.map(Id).ok_or_else(|| CloudError::new(Class::Unknown, "EMR answered without a cluster id"))
+    run
 }
 
 /// What it is promised, counted from now.

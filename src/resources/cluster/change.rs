@@ -13,6 +13,8 @@ impl Cluster {
         for change in changes {
             match change.field {
                 "core_count" | "task" | "group_configurations" => {}
+                // Before the groups: EMR resizes none while it is attached.
+                "managed_scaling" => self.put_scaling(cx, id).await?,
                 "idle_seconds" => {
                     self.put_idle(cx, id).await?;
                     if let Some(idle) = self.changeable.idle {

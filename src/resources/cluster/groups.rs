@@ -23,8 +23,13 @@ const AT_REST: Duration = Duration::from_mins(15);
 
 /// How a task group reads in a plan: `2 x m5.xlarge spot, bid 0.12`.
 pub(super) fn words(count: i32, instance_type: &str, spot: bool, born: &str) -> String {
+    format!("{count} x {}", unsized_words(instance_type, spot, born))
+}
+
+/// The same where EMR has the say over how many: `m5.xlarge spot, bid 0.12`.
+pub(super) fn unsized_words(instance_type: &str, spot: bool, born: &str) -> String {
     let comma = if born.is_empty() { "" } else { ", " };
-    format!("{count} x {}{comma}{born}", kind(instance_type, spot))
+    format!("{}{comma}{born}", kind(instance_type, spot))
 }
 
 /// `m5.xlarge on-demand`.
@@ -80,8 +85,9 @@ pub(super) async fn update(cluster: &Cluster, cx: &Cx, id: &Id, changes: &[Chang
     };
     let live = read::groups(cx, id).await?;
     let (mut resized, mut reconfigured) = (Vec::new(), Vec::new());
+    let ours = cluster.changeable.managed_scaling.is_none();
     let mut modify = |group: &InstanceGroup, wanted: Option<&NodeGroup>| {
-        resized.extend(resize(group, wanted.map_or(0, |wanted| wanted.count)));
+        resized.extend(resize(group, wanted.map_or(0, |wanted| wanted.count)).filter(|_| ours));
         reconfigured.extend(wanted.and_then(|wanted| reconfigure(group, wanted)));
     };
     let of = |kind: InstanceGroupType| live.iter().find(move |g| g.instance_group_type == Some(kind.clone()));

@@ -13,7 +13,7 @@ use futures::future::try_join_all;
 use jiff::{Timestamp, ToSpan};
 use serde_json::{Value, json};
 
-use super::{Changeable, Cluster, Configuration, Digests, Fixed, Life, NAME, groups, life};
+use super::{Changeable, Cluster, Configuration, Digests, Fixed, Life, NAME, Scaling, groups, life, scaling};
 use crate::cloud::clusters::ACTIVE;
 use crate::cloud::error::{CloudError, call};
 use crate::cloud::mark::{Lost, Mark, marked, own_tags};
@@ -119,11 +119,12 @@ async fn read(cx: &Cx, summary: &ClusterSummary, with_steps: bool) -> Result<Opt
     let phase = phase(&status);
     let ended = matches!(phase, Phase::Ended(_));
     // An ended cluster is history: nobody compares it.
-    let (groups, idle, has_steps) = if ended {
-        (vec![], None, false)
+    let (policies, has_steps) = if ended {
+        (Policies::default(), false)
     } else {
-        let (groups, idle, steps) = futures::join!(groups(cx, &id), idle(cx, &id), has_steps(cx, &id, with_steps));
-        (groups?, idle?, steps?)
+        let (groups, idle, scaling, steps) =
+            futures::join!(groups(cx, &id), idle(cx, &id), scaling::attached(cx, &id), has_steps(cx, &id, with_steps));
+        (Policies { groups: groups?, idle: idle?, scaling: scaling? }, steps?)
     };
     let life = Life {
         state: status.state.as_ref().map_or_else(String::new, |state| state.as_str().to_owned()),
@@ -133,12 +134,21 @@ async fn read(cx: &Cx, summary: &ClusterSummary, with_steps: bool) -> Result<Opt
         phase,
         has_steps,
     };
-    let cluster = projected(key, &cluster, &groups, idle, life);
+    let cluster = projected(key, &cluster, policies, life);
     Ok(Some(Live { id, resource: Arc::new(cluster), mark }))
 }
 
+/// What has calls of its own.
+#[derive(Default)]
+struct Policies {
+    groups: Vec<InstanceGroup>,
+    idle: Option<i64>,
+    scaling: Option<Scaling>,
+}
+
 /// EMR's description as the fields that are compared.
-fn projected(key: String, cluster: &Described, found: &[InstanceGroup], idle: Option<i64>, life: Life) -> Cluster {
+fn projected(key: String, cluster: &Described, policies: Policies, life: Life) -> Cluster {
+    let Policies { groups: found, idle, scaling: managed_scaling } = policies;
     let all_tags = tags(cluster);
     let ec2 = cluster.ec2_instance_attributes();
     let of = |kind: InstanceGroupType| found.iter().find(move |g| g.instance_group_type == Some(kind.clone()));
@@ -149,6 +159,14 @@ fn projected(key: String, cluster: &Described, found: &[InstanceGroup], idle: Op
     let group_ref = |id: Option<&str>| Ref::id(id.unwrap_or_default());
     let name_of = |role: Option<&str>| role.and_then(|role| role.rsplit('/').next()).unwrap_or_default().to_owned();
     let digests = Digests::read(&all_tags);
+    let tasks = || found.iter().filter(|g| g.instance_group_type == Some(InstanceGroupType::Task));
+    let task = |g: &InstanceGroup, words: &dyn Fn(&str, bool, &str) -> String| {
+        let name = g.name().unwrap_or_default();
+        let born = all_tags.get(&groups::born_tag(name)).map_or("", String::as_str);
+        (name.to_owned(), words(g.instance_type().unwrap_or_default(), groups::is_spot(g), born))
+    };
+    // One that is not wanted is sized to 0; under managed scaling EMR may have done that, and fills it again.
+    let wanted = |g: &&InstanceGroup| managed_scaling.is_some() || g.requested_instance_count.unwrap_or_default() > 0;
     let fixed = Fixed {
         release: cluster.release_label().unwrap_or_default().to_owned(),
         os_release: cluster.os_release_label.clone(),
@@ -170,26 +188,25 @@ fn projected(key: String, cluster: &Described, found: &[InstanceGroup], idle: Op
         core: of(InstanceGroupType::Core).map(|group| described(group, "core")),
         auto_scaling_role: cluster.auto_scaling_role().map(|role| name_of(Some(role))).filter(|name| !name.is_empty()),
         scale_down: cluster.scale_down_behavior.as_ref().map(|b| b.as_str().to_owned()).unwrap_or_default(),
+        security_configuration: cluster.security_configuration.clone().filter(|name| !name.is_empty()),
+        custom_ami: cluster.custom_ami_id.clone().filter(|id| !id.is_empty()),
+        task_groups: Some(tasks().map(|g| task(g, &groups::unsized_words)).collect()),
         digests,
     };
-    let tasks = found.iter().filter(|g| g.instance_group_type == Some(InstanceGroupType::Task));
-    let tasks = tasks.filter(|g| g.requested_instance_count.unwrap_or_default() > 0);
+    let sized = |g: &InstanceGroup| {
+        let count = g.requested_instance_count.unwrap_or_default();
+        task(g, &|kind, spot, born| groups::words(count, kind, spot, born))
+    };
     let changeable = Changeable {
-        core_count: of(InstanceGroupType::Core).and_then(|g| g.requested_instance_count).unwrap_or_default(),
-        task: tasks
-            .map(|g| {
-                let count = g.requested_instance_count.unwrap_or_default();
-                let name = g.name().unwrap_or_default();
-                let born = all_tags.get(&groups::born_tag(name)).map_or("", String::as_str);
-                let kind = g.instance_type().unwrap_or_default();
-                (name.to_owned(), groups::words(count, kind, groups::is_spot(g), born))
-            })
-            .collect(),
+        core_count: Some(of(InstanceGroupType::Core).and_then(|g| g.requested_instance_count).unwrap_or_default()),
+        task: Some(tasks().filter(|g| g.requested_instance_count.unwrap_or_default() > 0).map(sized).collect()),
         group_configurations: found
             .iter()
-            .filter(|g| !g.configurations().is_empty() && g.requested_instance_count != Some(0))
+            .filter(|g| !g.configurations().is_empty())
+            .filter(wanted)
             .map(|g| (part(g).to_owned(), configurations(g.configurations())))
             .collect(),
+        managed_scaling,
         idle,
         keep_alive: cluster.auto_terminate != Some(true),
         termination_protection: cluster.termination_protected == Some(true),

@@ -100,6 +100,12 @@ fn network(cx: &mut Cx<'_>) {
             "write it as in subnet-0123456789abcdef0",
         );
     }
+    if let Some(image) = stack.cluster.as_ref().and_then(|cluster| cluster.custom_ami.as_deref())
+        && !is_id(image, "ami-")
+    {
+        let message = format!("`{image}` is not the id of a machine image");
+        cx.error("FI406", &["cluster", "custom_ami"], message, "write it as in ami-0123456789abcdef0");
+    }
     let Some(groups) = &stack.security_groups else { return };
     let named =
         [("primary", Some(&groups.primary)), ("core", Some(&groups.core)), ("service", groups.service.as_ref())];

@@ -71,6 +71,9 @@ fn texts(cx: &mut Cx<'_>, cluster: &Cluster) {
             NAME - "-main ".len() - stack.name.chars().count().min(64),
         ));
     }
+    if let Some(named) = &cluster.security_configuration {
+        texts.push((path(&["cluster", "security_configuration", "existing"]), named.existing.clone(), TEXT));
+    }
     for (part, group) in cluster.groups() {
         texts.extend(group.name.iter().map(|name| (path(&Cx::in_group(part, "name")), name.clone(), NAME)));
         configured(&path(&Cx::in_group(part, "configurations")), &group.configurations, &mut texts);

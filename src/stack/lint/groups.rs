@@ -1,7 +1,7 @@
-//! `FI32x`: groups of instances: how many, bought how, with which disks, under which names.
+//! `FI32x`: groups of instances: how many, bought how, with which disks, under which names, scaled between which bounds.
 
 use super::Cx;
-use crate::stack::{Group, Market, Volume, VolumeKind};
+use crate::stack::{Group, Market, ScalingUnit, Volume, VolumeKind};
 
 pub(super) fn check(cx: &mut Cx<'_>) {
     let Some(cluster) = &cx.stack.cluster else { return };
@@ -24,6 +24,41 @@ pub(super) fn check(cx: &mut Cx<'_>) {
     }
     root_volume(cx);
     actions(cx);
+    scaling(cx);
+}
+
+/// Bounds that EMR takes, and groups that it may scale.
+fn scaling(cx: &mut Cx<'_>) {
+    let Some(cluster) = &cx.stack.cluster else { return };
+    let Some(bounds) = &cluster.managed_scaling else { return };
+    let at = |field| ["cluster", "managed_scaling", field];
+    let most = if bounds.unit == ScalingUnit::Instances { 1_000 } else { 100_000 };
+    if cluster.core.is_none() {
+        let message = "there is no core group that EMR could resize";
+        cx.error("FI326", &["cluster", "managed_scaling"], message, "add `core`, or remove this");
+    }
+    if bounds.minimum == 0 {
+        cx.error("FI326", &at("minimum"), "EMR keeps one core node at least", "write 1 or more");
+    } else if bounds.maximum < bounds.minimum {
+        let message = format!("a maximum of {} is below the minimum of {}", bounds.maximum, bounds.minimum);
+        cx.error("FI326", &at("maximum"), message, "write the minimum or more");
+    } else if bounds.maximum > most {
+        let message = format!("{} are more than any account may start", bounds.maximum);
+        cx.error("FI326", &at("maximum"), message, "write what the job needs");
+    }
+    for (field, part) in [("maximum_core", bounds.maximum_core), ("maximum_on_demand", bounds.maximum_on_demand)] {
+        if let Some(part) = part.filter(|part| *part > bounds.maximum) {
+            let message = format!("{part} of {} in all cannot be", bounds.maximum);
+            cx.error("FI326", &at(field), message, "write the maximum at most, or leave it out");
+        }
+    }
+    if bounds.maximum_core == Some(0) {
+        cx.error("FI326", &at("maximum_core"), "EMR keeps one core node at least", "write 1 or more");
+    }
+    if !cluster.release.at_least(5, 30) || cluster.release.to_string() == "emr-6.0.0" {
+        let message = format!("{} has no managed scaling", cluster.release);
+        cx.error("FI326", &["cluster", "managed_scaling"], message, "choose release 6.1 or later, or remove it");
+    }
 }
 
 fn count(cx: &mut Cx<'_>, part: &str, group: &Group) {

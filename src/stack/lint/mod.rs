@@ -293,6 +293,15 @@ mod tests {
         assert_eq!(findings(&format!("{HEAD}{LOGS}{CLUSTER}  task: {{a: {{type: m5.xlarge, count: 0}}}}\n")), []);
         finds_in_cluster("FI323", "  root_volume: {size: <<8>>}\n");
         finds_in_cluster("FI324", "  core: {type: m5.xlarge, name: <<primary>>}\n");
+        let scaled = |marked: &str| format!("  core: {{type: m5.xlarge}}\n  managed_scaling: {{{marked}}}\n");
+        finds_in_cluster("FI326", &scaled("minimum: <<0>>, maximum: 2"));
+        finds_in_cluster("FI326", &scaled("minimum: 3, maximum: <<2>>"));
+        finds_in_cluster("FI326", &scaled("minimum: 1, maximum: <<1001>>"));
+        finds_in_cluster("FI326", &scaled("minimum: 1, maximum: 2, maximum_core: <<3>>"));
+        finds_in_cluster("FI326", &scaled("minimum: 1, maximum: 2, maximum_on_demand: <<3>>"));
+        finds_in_cluster("FI326", &scaled("minimum: 1, maximum: 2, maximum_core: <<0>>"));
+        finds_in_cluster("FI326", "  <<managed_scaling>>: {minimum: 1, maximum: 2}\n");
+        assert_eq!(findings(&format!("{HEAD}{LOGS}{CLUSTER}{}", scaled("minimum: 1, maximum: 8, unit: vcpu"))), []);
         let twice = format!("bootstrap:\n- {{name: a, script: {0}}}\n- {{name: <<a>>, script: {0}}}\n", script());
         finds("FI325", &format!("{HEAD}{LOGS}{CLUSTER}{twice}"));
     }
@@ -308,6 +317,7 @@ mod tests {
         let groups = "security_groups: {primary: {existing: sg-00000000}, core: {existing: sg-00000001}}\n";
         finds_in_cluster("FI405", &format!("  <<access>>: [{{from: 203.0.113.7, port: 9443}}]\n{groups}"));
         finds_in_cluster("FI406", "  subnet: <<mine>>\n");
+        finds_in_cluster("FI406", "  custom_ami: <<mine>>\n");
         finds_in_cluster("FI407", "instance_profile: {existing: theirs}\nroles: {<<nodes>>: {read: [data]}}\n");
         let job = "jobs: {f: {template: a.j2, input: data/images/, output: <<data/>>}}\n";
         let roles = "roles: {nodes: {read: [data], write: [data/features/, data/pca/, data/model/]}}\n";

@@ -15,6 +15,7 @@ use fruitsinfra::cloud::objects::Listed;
 use fruitsinfra::cloud::promise::Promise;
 use fruitsinfra::cloud::surroundings::Surroundings;
 use fruitsinfra::guard::facts::{Warned, Whose};
+use fruitsinfra::import::{self, Beside, Format, Refused, Wishes};
 use fruitsinfra::job::arguments;
 use fruitsinfra::job::results::Report;
 use fruitsinfra::lease::Holder;
@@ -23,7 +24,7 @@ use fruitsinfra::plan::plan;
 use fruitsinfra::price::table::Update;
 use fruitsinfra::resource::Resource;
 use fruitsinfra::resources::object::Object;
-use fruitsinfra::script::{From, Language, Text};
+use fruitsinfra::script::{Language, Origin, Text};
 use fruitsinfra::stack::{self, Finding, Loaded, Source};
 use fruitsinfra::ui::plan::{Shown, json, text};
 use fruitsinfra::ui::snippet;
@@ -44,6 +45,7 @@ pub(crate) const TARGETS: [(&str, Target); 12] = [
     ("pip", pip),
     ("ledger", ledger),
     ("answers", answers::answers),
+    ("import", imports),
 ];
 
 fn loaded(data: &[u8]) -> Option<Loaded> {
@@ -71,6 +73,35 @@ fn shown(findings: &[Finding], sources: &[Source]) {
 /// The loader: YAML text to a stack or to findings.
 fn stack_text(data: &[u8]) {
     loaded(data);
+}
+
+/// What others wrote of a cluster: a stack or findings at places of the text, whatever it is taken for.
+fn imports(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    let lines = text.split('\n').count();
+    let beside =
+        Beside { script: &|wanted| Some(format!("{}.sh", wanted.base.len())), file: &|_| Some(text.to_owned()) };
+    for format in [None, Some(Format::Json), Some(Format::Cli), Some(Format::Terraform), Some(Format::Mrjob)] {
+        let (findings, sources) = match import::import("own", text, format, &Wishes::default(), &beside) {
+            Ok(imported) => {
+                // It may not hold (a type that no release takes); it is YAML of a stack all the same.
+                if let Err(broken) = stack::load_text("own.yaml", imported.text.clone(), Path::new("")) {
+                    let form = |finding: &Finding| finding.code < "FI110" || finding.code == "FI110";
+                    let wrong: Vec<&Finding> = broken.findings.iter().filter(|finding| form(finding)).collect();
+                    assert!(wrong.is_empty(), "{wrong:#?}\n{}", imported.text);
+                }
+                (imported.findings, vec![imported.source])
+            }
+            Err(Refused::Broken(broken) | Refused::Policy(broken)) => {
+                assert!(!broken.findings.is_empty(), "a source is refused without a word");
+                (broken.findings, broken.sources)
+            }
+        };
+        for finding in &findings {
+            assert!((1..=lines).contains(&finding.line) && finding.column >= 1, "{finding:?}");
+        }
+        shown(&findings, &sources);
+    }
 }
 
 /// What a stack becomes without a connection: scripts, resources, plan, price.
@@ -111,7 +142,7 @@ fn own_scripts(data: &[u8]) {
     let language = if which % 2 == 0 { Language::Shell } else { Language::Python };
     let stack = stack::load_text("own.yaml", OWN.into(), Path::new("")).expect("is a stack").stack;
     let found = |text: &str| {
-        let text = Text { file: "own".into(), text: text.to_owned(), language, from: From::File };
+        let text = Text { file: "own".into(), text: text.to_owned(), language, origin: Origin::File };
         check::script(&text, &stack)
     };
     let findings = found(text);

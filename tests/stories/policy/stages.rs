@@ -71,7 +71,7 @@ const PLAN: &[&str] = &["plan", FILE, "--weights", "weights.h5"];
 pub(super) const FIRST_UP: usize = 1;
 
 /// Every command, every kind of change, every way in which something goes. Each ends with 0.
-pub(super) const JOURNEY: [Step; 21] = [
+pub(super) const JOURNEY: [Step; 22] = [
     step(Plan, PLAN),
     step(Up, UP),
     step(Plan, &["plan", FILE, "--weights", "weights.h5", "--detailed-exitcode"]),
@@ -82,6 +82,8 @@ pub(super) const JOURNEY: [Step; 21] = [
     step(Up, &["up", FILE, "--yes", "--weights", "weights.h5", "--for", "40h"]),
     step(Up, &["run", FILE, "own", "--weights", "weights.h5"]),
     step(Plan, &["logs", FILE, "own"]),
+    // Its bounds are moved, and then it goes.
+    after(|place| place.write(6), Up, UP),
     after(|place| place.write(2), Up, UP),
     after(drift, Up, UP),
     after(|place| place.write(4), Up, UP),
@@ -142,6 +144,7 @@ impl<'a> Place<'a> {
             2 => edited(self.first(), &TO_THE_SECOND),
             3 => edited(self.stage(2), &TO_THE_THIRD),
             4 => edited(self.stage(3), &TO_THE_FOURTH),
+            6 => edited(self.first(), &[("maximum: 3}", "maximum: 4}")]),
             _ => {
                 let fourth = self.stage(4);
                 let storage = fourth.split_once("\nroles:").expect("roles").0.to_owned();
@@ -161,6 +164,7 @@ impl<'a> Place<'a> {
             &[
                 ("limits: {hourly: 2 USD, lifetime: 3h, idle: 45m}", "limits: {lifetime: 48h, idle: 24h}"),
                 ("\nbuckets:\n", &buckets),
+                ("\ncluster:\n", "\ncluster:\n  managed_scaling: {minimum: 1, maximum: 3}\n"),
                 ("jobs:\n", &job),
             ],
         );
@@ -220,7 +224,8 @@ fn edited(mut text: String, edits: &Edits) -> String {
     text
 }
 
-const TO_THE_SECOND: [(&str, &str); 6] = [
+const TO_THE_SECOND: [(&str, &str); 7] = [
+    ("  managed_scaling: {minimum: 1, maximum: 3}\n", ""),
     ("tags: {project: p8}", "tags: {project: p9, jury: \"true\"}"),
     ("expire: {features/: 30d}}", "versioning: true, expire: {features/: 60d}}"),
     ("  logs: {expire: 14d}\n", "  logs: {expire: 14d}\n  spare: {}\n"),
