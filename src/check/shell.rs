@@ -98,7 +98,7 @@ pub(super) fn read(text: &str) -> Option<Script> {
 }
 
 /// Programs that run the words after them.
-const WRAPPERS: [&str; 8] = ["sudo", "env", "nohup", "time", "exec", "command", "nice", "retry"];
+const WRAPPERS: [&str; 7] = ["sudo", "env", "nohup", "time", "exec", "nice", "retry"];
 
 fn command(node: Node<'_>, text: &str) -> Option<Command> {
     let mut cursor = node.walk();
@@ -215,7 +215,7 @@ mod tests {
                 let redirects: Vec<&str> = c.redirects.iter().map(|r| &text[r.span.clone()]).collect();
                 let into = c.into.as_ref().map(|into| format!(" | {into}")).unwrap_or_default();
                 let sudo = if c.sudo { "sudo " } else { "" };
-                format!("{sudo}{} {}{}{into}", c.program, args.join(" "), redirects.join(" "))
+                format!("{sudo}{} {}{}{into}", c.program, args.join(" "), redirects.join(" ")).trim_end().to_owned()
             })
             .collect()
     }
@@ -233,7 +233,16 @@ cat <<EOF > /tmp/x
 pip install whell
 EOF
 "#;
-        insta::assert_snapshot!(commands(text).join("\n"), @"");
+        insta::assert_snapshot!(commands(text).join("\n"), @r"
+        sudo python3 -m pip install pandas numpy==1.26 pillow<1.3.0
+        command -v x
+        apt-get install ?
+        curl -s https://a.example/x.sh | bash
+        sudo bash
+        pip3 install ?
+         install x> log
+        cat
+        ");
     }
 
     #[test]

@@ -32,7 +32,7 @@ use fruitsinfra::{price, residency, script, wheels};
 
 pub(crate) type Target = fn(&[u8]);
 
-pub(crate) const TARGETS: [(&str, Target); 12] = [
+pub(crate) const TARGETS: [(&str, Target); 13] = [
     ("stack", stack_text),
     ("scripts", scripts),
     ("own", own_scripts),
