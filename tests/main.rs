@@ -8,6 +8,7 @@ mod hostile;
 mod import;
 mod mutants;
 mod properties;
+mod review;
 mod roundtrip;
 mod stories;
 mod support;

@@ -2,9 +2,9 @@
 //! rewriting: what was asked for is what is found again, whatever of the language was said.
 
 mod back;
-mod draw;
+pub(crate) mod draw;
 mod drift;
-mod fields;
+pub(crate) mod fields;
 mod life;
 
 use std::collections::BTreeSet;
@@ -62,7 +62,7 @@ fn theirs(oracle: &Oracle, aws: &Aws) -> Theirs {
 }
 
 /// Says a case's value with what it needs, or leaves it out; `None` where the stack has no place for it.
-fn said(base: &Value, case: &Case, value: Option<&Value>) -> Option<Value> {
+pub(crate) fn said(base: &Value, case: &Case, value: Option<&Value>) -> Option<Value> {
     let mut document = base.clone();
     for (path, value) in &case.with {
         fields::place(&document, path)?;
@@ -236,7 +236,7 @@ async fn pair(account: &Account, cases: &[Case], hand: &drift::Hand, seed: u64) 
     let (mut rng, name) = (fastrand::Rng::with_seed(seed), format!("pair-{seed}"));
     let whole = cases.iter().any(|case| case.path.contains("configurations"));
     let [old, new] = [false, true].map(|is_new| {
-        let mut drawn = draw::stack(&mut rng, &name, account, cases, is_new);
+        let mut drawn = draw::stack(&mut rng, &name, &|next| account.stack(next).is_ok(), cases, is_new);
         if !whole {
             draw::without(&mut drawn, &["configurations", "root_volume", "volumes"]);
         }

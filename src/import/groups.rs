@@ -8,6 +8,7 @@ use super::places::{KEY, slug};
 use super::request::Reading;
 use super::text::Part;
 use super::tree::{self, Fields};
+use crate::stack::VolumeKind;
 use crate::stack::node::{Node, Value};
 
 /// What `Instances` says, by the words of a stack.
@@ -186,8 +187,15 @@ impl Reading<'_> {
                 continue;
             };
             let mut entries = Vec::new();
-            if let Some(kind) = of.take("VolumeType").and_then(|node| self.notes.text(node, "VolumeType")) {
-                entries.push(("type", Part::text(&kind.to_lowercase())));
+            let volume_type = of.take("VolumeType");
+            if let Some((node, kind)) = volume_type.and_then(|node| Some((node, self.notes.text(node, "VolumeType")?)))
+            {
+                let kind = kind.to_lowercase();
+                if VolumeKind::ALL.iter().any(|known| known.as_str() == kind) {
+                    entries.push(("type", Part::text(&kind)));
+                } else {
+                    self.notes.unsayable("VolumeType", &node.span, &kind, "the stack's volumes are gp3 unless said");
+                }
             }
             for (name, word) in [("SizeInGB", "size"), ("Iops", "iops"), ("Throughput", "throughput")] {
                 let number = of.take(name).and_then(|node| self.notes.number(node, name));

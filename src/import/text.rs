@@ -221,7 +221,7 @@ mod tests {
     fn what_waits_is_a_comment_and_what_is_long_is_broken() {
         let long = Part::map([
             ("classification", Part::text("spark-env")),
-            ("properties", Part::map([("A", Part::quoted(&"a".repeat(60))), ("B", Part::quoted("it's \"b\"\n"))])),
+            ("properties", Part::map([("A", Part::quoted(&"a".repeat(100))), ("B", Part::quoted("it's \"b\"\n"))])),
         ]);
         let waiting = Part::map([("classification", Part::text("hive-site"))]).off();
         let text = document(
@@ -255,7 +255,7 @@ mod tests {
           configurations:
             - classification: spark-env
               properties:
-                A: "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+                A: "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
                 B: "it's \"b\"\n"
             # - {classification: hive-site}
         "#);

@@ -122,8 +122,7 @@ fn of(resource: &dyn Resource, same: &impl Fn(&str) -> String) -> Vec<Permission
     let document = |name: &str| fields.iter().find(|field| field.name == name).map(|field| &field.value);
     let mut found = Vec::new();
     for (name, on) in [("policy", ["Resource", "NotResource"]), ("trust", ["Principal", "NotPrincipal"])] {
-        let statements = document(name).map(|document| &document["Statement"]);
-        for statement in statements.map(each).into_iter().flatten() {
+        for statement in document(name).map(statements).into_iter().flatten() {
             let condition = statement.get("Condition").map(|condition| same(&condition.to_string()));
             let actions = words(statement, ["Action", "NotAction"]);
             let resources = words(statement, on);
@@ -139,6 +138,15 @@ fn of(resource: &dyn Resource, same: &impl Fn(&str) -> String) -> Vec<Permission
         }
     }
     found
+}
+
+/// The statements of a policy: in a list, or, as a plan compares them, each under its `Sid`.
+fn statements(document: &Value) -> Vec<&Value> {
+    match (document.get("Statement"), document) {
+        (Some(list), _) => each(list),
+        (None, Value::Object(parts)) => parts.values().filter(|part| part.get("Effect").is_some()).collect(),
+        _ => vec![],
+    }
 }
 
 /// A list's items; a single value is a list of itself.

@@ -207,6 +207,8 @@ pub enum VolumeKind {
 }
 
 impl VolumeKind {
+    pub const ALL: [Self; 6] = [Self::Gp2, Self::Gp3, Self::Io1, Self::St1, Self::Sc1, Self::Standard];
+
     /// The word AWS uses.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

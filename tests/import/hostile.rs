@@ -49,7 +49,26 @@ fn what_cannot_be_read_is_told_at_its_place() {
     .iter()
     .map(|(name, text)| format!("{name}: {}", refused(name, text)))
     .collect();
-    insta::assert_snapshot!(told.join("\n"), @"");
+    insta::assert_snapshot!(told.join("\n"), @r###"
+    empty.json: FI336 1:1 this is no description of a cluster that is known here
+    broken.json: FI336 3:17 not JSON: a key in quotes is expected here
+    deep.json: FI336 1:79 not JSON: nested too deep, or more than a cluster's description holds
+    deep.tf: FI336 2:74 not Terraform: invalid nesting depth; expected at most 64 nested levels
+    deep.sh: FI336 1:24 nested too deep after `A=[[[[[[[[[[[[[[[[[`
+    long.json: FI336 1:1 the source is longer than 1 MiB
+    wrong.json: FI336 3:53 `InstanceRole`: expected MASTER, CORE or TASK, found `BOSS`
+    FI336 3:104 `InstanceCount`: expected a whole number, found `two`
+    FI336 4:21 `Configurations`: expected a list, found something else
+    list.json: FI336 1:1 this describes no cluster
+    other.json: FI336 1:1 this describes no cluster
+    words.txt: FI336 1:1 this is no description of a cluster that is known here
+    open.sh: FI336 1:31 this quote is never closed
+    json.sh: FI336 1:60 --configurations: not JSON: a colon is expected after a key
+    file.sh: FI336 1:33 --configurations: the file `absent.json` is not at hand
+    broken.tf: FI336 2:10 not Terraform: invalid expression; expected `"`, `[`, `{`, `-`, `!`, `(`, `_`, `<`, letter or digit
+    broken.conf: FI336 2:8 not YAML: unclosed bracket '['
+    none.conf: FI336 1:1 there is no `runners: emr:` here
+    "###);
 }
 
 #[test]

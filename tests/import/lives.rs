@@ -128,6 +128,14 @@ fn carried(leaf: &str, rendered: &Value, findings: &[String]) -> bool {
             let script = fs::read_to_string(case(base)).unwrap_or_default();
             !script.is_empty() && rendered["BootstrapActions"].to_string().contains("/fruitsinfra/objects/bootstrap-")
         }
+        // A bucket that the source leaves open is told; what lies below it stays.
+        "LogUri" if value.contains('<') => {
+            let below = |address: &str| address.splitn(4, '/').nth(3).map(str::to_owned);
+            let bucket = value.split('/').nth(2).unwrap_or_default();
+            let open = bucket.split('<').next().unwrap_or_default();
+            let said = rendered[path].as_str().unwrap_or_default();
+            below(said) == below(value) && said.contains(&format!("//{open}"))
+        }
         _ if path.starts_with("Tags") => {
             rendered["Tags"].to_string().contains(&format!("\"Key\":\"{}\"", path.trim_start_matches("Tags ")))
         }

@@ -37,7 +37,8 @@ fn a_request_of_ours_comes_back_as_the_stack_it_was() {
     let clusters = Cell::new(0);
     for seed in first..first + count {
         let mut rng = fastrand::Rng::with_seed(seed);
-        let mut drawn = draw::stack(&mut rng, &format!("back-{seed}"), &account, &cases, false);
+        let mut drawn =
+            draw::stack(&mut rng, &format!("back-{seed}"), &|next| account.stack(next).is_ok(), &cases, false);
         known(&mut drawn);
         let stack = account.stack(&drawn).expect("a stack");
         let Some((cluster, materials)) = meant(&account, &stack, &stack) else { continue };

@@ -5,7 +5,6 @@ use fastrand::Rng;
 use serde_json::{Value, json};
 
 use super::fields::{self, Case, Effect};
-use super::life::Account;
 
 /// Parts that a stack may be without.
 const PARTS: [&str; 11] = [
@@ -25,10 +24,16 @@ const PARTS: [&str; 11] = [
 const RELEASES: [&str; 3] = ["emr-7.12.0", "emr-7.11.0", "emr-6.15.0"];
 const TYPES: [&str; 3] = ["m5.xlarge", "m5.2xlarge", "r5.xlarge"];
 
-pub(super) fn stack(rng: &mut Rng, name: &str, account: &Account, cases: &[Case], is_new: bool) -> Value {
+pub(crate) fn stack(
+    rng: &mut Rng,
+    name: &str,
+    allowed: &dyn Fn(&Value) -> bool,
+    cases: &[Case],
+    is_new: bool,
+) -> Value {
     let mut drawn = fields::rich(name);
     let attempt = |drawn: &mut Value, next: Value| {
-        if account.stack(&next).is_ok() {
+        if allowed(&next) {
             *drawn = next;
         }
     };
@@ -75,7 +80,7 @@ pub(super) fn stack(rng: &mut Rng, name: &str, account: &Account, cases: &[Case]
 }
 
 /// The same stack with its cluster unprotected, if it is protected.
-pub(super) fn unprotected(drawn: &Value) -> Option<Value> {
+pub(crate) fn unprotected(drawn: &Value) -> Option<Value> {
     let protected = drawn["cluster"]["termination_protection"] == true;
     protected.then(|| {
         let mut next = drawn.clone();
@@ -85,7 +90,7 @@ pub(super) fn unprotected(drawn: &Value) -> Option<Value> {
 }
 
 /// A stack without fields of these names, wherever they are.
-pub(super) fn without(drawn: &mut Value, names: &[&str]) {
+pub(crate) fn without(drawn: &mut Value, names: &[&str]) {
     if let Some(fields) = drawn.as_object_mut() {
         fields.retain(|name, _| !names.contains(&name.as_str()));
         fields.values_mut().for_each(|inner| without(inner, names));

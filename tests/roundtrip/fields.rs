@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 /// What a person sees of a field in a plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Effect {
+pub(crate) enum Effect {
     /// A plan shows it when it appears and when it goes.
     Shown,
     /// Shown when it appears; without it AWS chooses, and what is there is a possible choice.
@@ -18,16 +18,16 @@ pub(super) enum Effect {
 
 /// One optional field at one place of the rich stack.
 #[derive(Clone, Debug)]
-pub(super) struct Case {
-    pub(super) path: &'static str,
+pub(crate) struct Case {
+    pub(crate) path: &'static str,
     /// What it means to leave it out, written out; `None` where that cannot be written.
-    pub(super) default: Option<Value>,
-    pub(super) set: Value,
+    pub(crate) default: Option<Value>,
+    pub(crate) set: Value,
     /// What else has to be said for it to be allowed.
-    pub(super) with: Vec<(&'static str, Value)>,
-    pub(super) effect: Effect,
+    pub(crate) with: Vec<(&'static str, Value)>,
+    pub(crate) effect: Effect,
     /// Whether it can stand beside all others in one stack.
-    pub(super) together: bool,
+    pub(crate) together: bool,
 }
 
 impl Case {
@@ -55,12 +55,12 @@ fn case(path: &'static str, default: Value, set: Value) -> Case {
 }
 
 /// The least of a stack that is allowed and lives long enough.
-pub(super) fn least(name: &str) -> Value {
+pub(crate) fn least(name: &str) -> Value {
     json!({"stack": name, "region": super::life::REGION, "owner": super::life::OWNER, "limits": {"idle": "7d", "lifetime": "7d"}})
 }
 
 /// A stack with every part of the language and nothing optional in any: each field can be set on its own.
-pub(super) fn rich(name: &str) -> Value {
+pub(crate) fn rich(name: &str) -> Value {
     let group = |count: u32| {
         json!({"type": "m5.xlarge", "count": count, "volumes": [{"size": 50}],
             "configurations": [{"classification": "yarn-site"}]})
@@ -93,20 +93,20 @@ pub(super) fn rich(name: &str) -> Value {
 }
 
 /// Everything that the embedded AWS has of somebody else's, by the field that names it.
-pub(super) struct Theirs {
-    pub(super) primary: String,
-    pub(super) core: String,
-    pub(super) service: String,
+pub(crate) struct Theirs {
+    pub(crate) primary: String,
+    pub(crate) core: String,
+    pub(crate) service: String,
     /// A subnet that nobody would choose first.
-    pub(super) subnet: String,
+    pub(crate) subnet: String,
 }
 
-pub(super) fn key(which: u8) -> String {
+pub(crate) fn key(which: u8) -> String {
     format!("arn:aws:kms:{}:000000000000:key/{which:08x}-2222-3333-4444-555555555555", super::life::REGION)
 }
 
 /// Every optional field but those that begin a part of the language: see [`PARTS`].
-pub(super) fn cases(theirs: &Theirs) -> Vec<Case> {
+pub(crate) fn cases(theirs: &Theirs) -> Vec<Case> {
     let existing = |name: &str| json!({"existing": name});
     let groups = json!({"primary": existing(&theirs.primary), "core": existing(&theirs.core)});
     let nested = json!([{"classification": "export", "properties": {"A": "1"}}]);
@@ -279,7 +279,7 @@ const GROUPS: [Places; 3] =
 
 /// Fields that begin a part of the language: the rich stack has them, the least has not, and a stack goes from one
 /// to the other and back.
-pub(super) const PARTS: [&str; 12] = [
+pub(crate) const PARTS: [&str; 12] = [
     "bootstrap",
     "buckets",
     "cluster",
@@ -295,13 +295,14 @@ pub(super) const PARTS: [&str; 12] = [
 ];
 
 /// Fields of the rich stack that are what a job or an action is made from.
-pub(super) const WITHIN: [&str; 2] = ["jobs.*.model", "jobs.*.pca"];
+pub(crate) const WITHIN: [&str; 2] = ["jobs.*.model", "jobs.*.pca"];
 
-/// Proven elsewhere, where a package index is at hand: `tests/wheels.rs`.
-pub(super) const ELSEWHERE: [&str; 1] = ["bootstrap.#.packages_from"];
+/// Proven elsewhere: packages where an index is at hand, `tests/wheels.rs`; waivers, which mean nothing to AWS, in
+/// `tests/validate.rs`.
+pub(crate) const ELSEWHERE: [&str; 3] = ["bootstrap.#.packages_from", "waivers", "waivers.#.file"];
 
 /// `buckets.data.expire` as the schema knows it: `buckets.*.expire`.
-pub(super) fn pattern(path: &str) -> String {
+pub(crate) fn pattern(path: &str) -> String {
     let mut keyed = false;
     let part = |part: &str| {
         let shown = if keyed {
@@ -319,7 +320,7 @@ pub(super) fn pattern(path: &str) -> String {
 }
 
 /// Every optional field that the schema knows.
-pub(super) fn optional() -> BTreeSet<String> {
+pub(crate) fn optional() -> BTreeSet<String> {
     let schema = fruitsinfra::stack::schema();
     let mut found = BTreeSet::new();
     walk(&schema, &schema, &mut vec![], &mut vec![], &mut found);
@@ -365,7 +366,7 @@ fn walk<'a>(
 }
 
 /// Puts a value at a place, or takes away what is there.
-pub(super) fn put(stack: &mut Value, path: &str, value: Option<Value>) {
+pub(crate) fn put(stack: &mut Value, path: &str, value: Option<Value>) {
     let (above, last) = path.rsplit_once('.').unwrap_or(("", path));
     let mut at = stack;
     for part in above.split('.').filter(|part| !part.is_empty()) {
@@ -381,7 +382,7 @@ pub(super) fn put(stack: &mut Value, path: &str, value: Option<Value>) {
 }
 
 /// Whether a stack has what a place is in.
-pub(super) fn place(stack: &Value, path: &str) -> Option<()> {
+pub(crate) fn place(stack: &Value, path: &str) -> Option<()> {
     let (above, _) = path.rsplit_once('.').unwrap_or(("", path));
     let pointer = format!("/{}", above.replace('.', "/"));
     let above = if above.is_empty() { stack } else { stack.pointer(&pointer)? };
