@@ -2,6 +2,7 @@
 
 mod architecture;
 mod cases;
+mod codes;
 mod crash;
 mod fuzz;
 mod hostile;

@@ -136,6 +136,7 @@ fn a_script_shows_its_line_and_what_to_do() {
       = help: use `sudo dnf install -y` on EMR 7, `sudo yum install -y` before; names differ (python3-devel)
 
     stack.yaml: 2 errors, 2 warnings, 3 that `validate --fix` mends
+    more: fruitsinfra explain FI620 (also FI621, FI622)
     "###);
 }
 

@@ -133,10 +133,11 @@ fn looks_like_a_path(word: &str) -> bool {
         || word.ends_with('/')
 }
 
-/// The path behind a word, if there is something; also that of a bare name in `stacks/`.
+/// The path behind a word, if there is something; also that of a bare name in `stacks/`. A bare repository holds a file
+/// called HEAD, which nobody means.
 fn on_disk(word: &str) -> Option<PathBuf> {
     let path = find(word);
-    (!word.is_empty() && path.exists()).then_some(path)
+    (!word.is_empty() && word != "HEAD" && path.exists()).then_some(path)
 }
 
 fn on_disk_both(old: &Path, new: &Path) -> Result<(Side, Side), Failure> {

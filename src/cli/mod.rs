@@ -8,6 +8,7 @@ mod destroy;
 mod diff;
 mod down;
 mod end;
+mod explain;
 mod extend;
 mod guard;
 mod guard_finish;
@@ -95,6 +96,7 @@ enum Command {
     Init(init::Args),
     Import(import::Args),
     Validate(validate::Args),
+    Explain(explain::Args),
     Plan(plan::Args),
     Up(up::Args),
     Extend(extend::Args),
@@ -258,6 +260,7 @@ async fn dispatch(global: &Global, command: &Command) -> Ended {
         Command::Init(args) => init::run(global, args),
         Command::Import(args) => import::run(global, args).await,
         Command::Validate(args) => validate::run(global, args),
+        Command::Explain(args) => explain::run(global, args),
         Command::Plan(args) => plan::run(global, args).await,
         Command::Up(args) => up::run(global, args).await,
         Command::Extend(args) => extend::run(global, args).await,

@@ -6,7 +6,7 @@ use super::session::{find, today};
 use super::{DONE, Ended, Failure, Global, USAGE};
 use crate::check::{self, Checked};
 use crate::stack::{Severity, Source, fix};
-use crate::ui::{DIM, GREEN, Output, Ui, github, sarif, snippet, width};
+use crate::ui::{DIM, GREEN, Output, Ui, codes, github, sarif, snippet, width};
 
 /// Check stacks and their scripts: form, residency, releases and types, access, storage, packages, money
 #[derive(Debug, clap::Args)]
@@ -76,7 +76,8 @@ fn text(path: &str, checked: &Checked) -> String {
         0 => String::new(),
         count => format!(", {count} that `validate --fix` mends"),
     };
-    format!("{shown}\n{path}: {}{mends}{waived}", snippet::summary(&checked.findings))
+    let more = codes::more(&checked.findings).map_or_else(String::new, |more| format!("\n{more}"));
+    format!("{shown}\n{path}: {}{mends}{waived}{more}", snippet::summary(&checked.findings))
 }
 
 /// A mend may show what stood behind it: but not for ever.

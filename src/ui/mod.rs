@@ -1,11 +1,13 @@
 //! Everything a person or a script sees. Rooms below return facts; here they become text, JSON lines or
 //! progress. Only this room and `cli` print.
 
+pub mod codes;
 pub mod cost;
 pub mod events;
 pub mod github;
 pub mod guard;
 pub mod ledger;
+pub mod markdown;
 pub mod plan;
 pub mod review;
 pub mod sarif;

@@ -1,0 +1,102 @@
+//! Markdown as a person reads it on a terminal: headings bold, code indented, paragraphs as wide as the window.
+//! Knows what the pages of this program use, and nothing else of Markdown.
+
+use super::BOLD;
+
+/// Lines longer than this tire the eye, however wide the window is.
+const WIDEST: usize = 100;
+
+/// The text in at most so many columns; where no terminal is, its printer leaves the styles out.
+#[must_use]
+pub fn render(text: &str, width: usize) -> String {
+    let mut shown = Shown { width: width.min(WIDEST), paragraph: vec![], text: String::new() };
+    let mut fenced = false;
+    for line in text.lines() {
+        if line.starts_with("```") {
+            shown.end_paragraph();
+            fenced = !fenced;
+        } else if fenced {
+            shown.line(&if line.is_empty() { String::new() } else { format!("    {line}") });
+        } else if let Some(heading) = line.strip_prefix("# ").or_else(|| line.strip_prefix("## ")) {
+            shown.end_paragraph();
+            shown.line(&format!("{BOLD}{heading}{BOLD:#}"));
+        } else if line.is_empty() {
+            shown.end_paragraph();
+            shown.line("");
+        } else {
+            if line.starts_with("- ") {
+                shown.end_paragraph();
+            }
+            shown.paragraph.extend(line.split_whitespace());
+        }
+    }
+    shown.end_paragraph();
+    shown.text.trim_end().to_owned()
+}
+
+struct Shown<'a> {
+    width: usize,
+    /// Words of the paragraph, or of the item of a list, that is being read.
+    paragraph: Vec<&'a str>,
+    text: String,
+}
+
+impl Shown<'_> {
+    fn line(&mut self, line: &str) {
+        self.text.push_str(line);
+        self.text.push('\n');
+    }
+
+    /// Words in as many lines as they need; an item's further lines stand below its first word.
+    fn end_paragraph(&mut self) {
+        let words = std::mem::take(&mut self.paragraph);
+        let hang = if words.first() == Some(&"-") { "  " } else { "" };
+        let mut line = String::new();
+        for word in words {
+            if !line.trim().is_empty() && line.chars().count() + 1 + word.chars().count() > self.width {
+                self.line(&line);
+                hang.clone_into(&mut line);
+            } else if !line.is_empty() {
+                line.push(' ');
+            }
+            line.push_str(word);
+        }
+        if !line.is_empty() {
+            self.line(&line);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paragraphs_are_as_wide_as_the_window_and_code_stays_as_it_is() {
+        let text = "# FI000: A title\n\nSome words in a paragraph,\nbroken where its author broke it.\n\n## Wrong\n\n\
+                    ```yaml stack\na: {b: a rather long line of code}\n\n  c: d\n```\n\n- an item of several words\n- another\n";
+        insta::assert_snapshot!(anstream::adapter::strip_str(&render(text, 24)).to_string(), @r"
+        FI000: A title
+
+        Some words in a
+        paragraph, broken where
+        its author broke it.
+
+        Wrong
+
+            a: {b: a rather long line of code}
+
+              c: d
+
+        - an item of several
+          words
+        - another
+        ");
+        assert!(render(text, 24).starts_with(&format!("{BOLD}FI000: A title{BOLD:#}\n")));
+    }
+
+    #[test]
+    fn a_word_wider_than_the_window_has_its_own_line() {
+        assert_eq!(render("a verylongword b", 4), "a\nverylongword\nb");
+    }
+}
