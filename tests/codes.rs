@@ -194,7 +194,33 @@ fn explain(args: &[&str]) -> Ran {
 #[test]
 fn a_page_is_read_on_a_terminal_and_by_a_program() {
     let page = explain(&["fi403"]).expect(0).out;
-    insta::assert_snapshot!(page, @"");
+    insta::assert_snapshot!(page, @r###"
+    FI403: 0 is no port
+
+    Severity: error
+
+    An opening names the port 0, on which no program listens (it is reserved, RFC 6335): the rule would
+    open nothing, and whoever reads the file would believe that something can be reached.
+
+    Wrong
+
+        cluster:
+          release: emr-7.12.0
+          primary: {type: m5.xlarge}
+          access: [{from: 203.0.113.7/32, port: 0}]
+
+    Right
+
+        cluster:
+          release: emr-7.12.0
+          primary: {type: m5.xlarge}
+          access: [{from: 203.0.113.7/32, port: 18080}]
+
+    Mend
+
+    Write the port that is needed, one opening each: 22 for SSH, 9443 for JupyterHub, 18080 for the
+    history of Spark, 8088 for YARN. All ports at once cannot be opened here.
+    "###);
     assert!(explain(&["403", "--color", "always"]).expect(0).out.starts_with("\u{1b}[1mFI403: "));
     let json = explain(&["FI403", "--output", "json"]).expect(0).json();
     assert_eq!(json["page"].as_str(), pages().get("FI403").map(String::as_str));
@@ -209,15 +235,40 @@ fn a_page_is_read_on_a_terminal_and_by_a_program() {
 
 #[test]
 fn a_code_that_does_not_exist_leads_to_one_that_does() {
-    insta::assert_snapshot!(explain(&["FI230"]).expect(2).err, @"");
-    insta::assert_snapshot!(explain(&["demo"]).expect(2).err, @"");
+    insta::assert_snapshot!(explain(&["FI230"]).expect(2).err, @r###"
+    error: there is no code `FI230`
+    help: did you mean FI203 (This is no ARN that AWS would understand here)? `fruitsinfra explain` lists all codes
+    "###);
+    insta::assert_snapshot!(explain(&["demo"]).expect(2).err, @r###"
+    error: there is no code `demo`
+    help: `fruitsinfra explain` lists all codes
+    "###);
 }
 
 #[test]
 fn all_codes_are_listed_by_subject() {
     let list = explain(&[]).expect(0).out;
     let some: Vec<&str> = list.lines().filter(|line| line.contains("xx: ") || line.contains("FI20")).collect();
-    insta::assert_snapshot!(some.join("\n"), @"");
+    insta::assert_snapshot!(some.join("\n"), @r###"
+    FI1xx: form
+    FI2xx: residency
+      FI201  The region is not in the European Union
+      FI202  The key lies in another region than the stack
+      FI203  This is no ARN that AWS would understand here
+      FI204  This belongs to another part of AWS than the stack
+      FI205  This belongs to another account than the stack
+      FI206  A multi-Region key may be in use outside the EU
+      FI207  A setting of the software leads outside the EU
+      FI208  An argument names a region outside the EU
+      FI209  A script names a region outside the EU
+    FI3xx: EMR
+    FI4xx: access
+    FI5xx: storage
+    FI6xx: scripts and packages
+    FI7xx: secrets and files
+    FI9xx: plan and policy
+    fruitsinfra explain FI203 tells what is behind one.
+    "###);
     let groups = explain(&["--output", "json"]).expect(0).json();
     let listed: Vec<&str> = groups["groups"].as_array().expect("groups").iter().flat_map(of_group).collect();
     assert_eq!(listed, pages().keys().map(String::as_str).collect::<Vec<_>>());

@@ -127,7 +127,9 @@ fn in_text(text: &Text, nodes: &Nodes) -> Vec<Finding> {
     problems.sort_by_key(|problem| (problem.span.start, problem.code));
     if text.origin != Origin::File {
         // Its template is another text: a mend of this one would be lost.
-        problems.iter_mut().for_each(|problem| problem.fix = None);
+        for problem in &mut problems {
+            problem.fix = None;
+        }
     }
     let lines = Lines::of(&text.text);
     problems.into_iter().map(|problem| problem.found_in(&text.file, &lines)).collect()
@@ -135,7 +137,7 @@ fn in_text(text: &Text, nodes: &Nodes) -> Vec<Finding> {
 
 impl Nodes {
     fn of(stack: &Stack, scripts: &[Text]) -> Self {
-        let groups = || stack.cluster.iter().flat_map(|cluster| cluster.groups());
+        let groups = || stack.cluster.iter().flat_map(stack::Cluster::groups);
         let arm = groups().find(|(_, group)| instance_type(&group.instance_type).is_some_and(|is| is.arch == "arm64"));
         let mut packages = BTreeSet::new();
         let mut all_told = true;

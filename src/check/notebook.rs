@@ -62,8 +62,7 @@ fn wrong_kernel(text: &str) -> Option<Problem> {
         Value::String(text) => text.lines().collect(),
         _ => Vec::new(),
     });
-    let magic =
-        lines.filter_map(|line| SPARKMAGIC.into_iter().find(|magic| line.trim_start().starts_with(magic))).next()?;
+    let magic = { lines }.find_map(|line| SPARKMAGIC.into_iter().find(|magic| line.trim_start().starts_with(magic)))?;
     let at = text.find("\"kernelspec\"").or_else(|| text.find(magic))?;
     let end = at + text[at..].find(['\n', ':']).unwrap_or(1);
     let message = format!("the notebook uses {magic} and asks for the kernel `{kernel}`, which does not know it");

@@ -154,16 +154,16 @@ impl<'t> Known<'t> {
         found?.child_by_field_name("value")
     }
 
-    /// The first argument of a call that has no name.
-    fn first<'n>(&self, call: Node<'n>) -> Option<Node<'n>> {
-        call.child_by_field_name("arguments")?.named_child(0).filter(|first| first.kind() != "keyword_argument")
-    }
-
     /// The last name of what is called: `save` of `frame.write.save(...)`.
     fn called(&self, call: Node<'_>) -> &'t str {
         let Some(function) = call.child_by_field_name("function") else { return "" };
         self.said(function.child_by_field_name("attribute").unwrap_or(function))
     }
+}
+
+/// The first argument of a call that has no name.
+fn first(call: Node<'_>) -> Option<Node<'_>> {
+    call.child_by_field_name("arguments")?.named_child(0).filter(|first| first.kind() != "keyword_argument")
 }
 
 fn calls(tree: &Tree) -> impl Iterator<Item = Node<'_>> {
@@ -247,12 +247,11 @@ fn outputs(tree: &Tree, known: &Known<'_>, problems: &mut Vec<Problem>) {
         if !links.iter().any(|link| names(link) == Some("write")) {
             continue;
         }
-        let Some(path) = known.first(call).or_else(|| known.keyword(call, "path")) else { continue };
+        let Some(path) = first(call).or_else(|| known.keyword(call, "path")) else { continue };
         let Some(value) = known.value(path, 0) else { continue };
         let is_overwrite = |node: Node<'_>| known.value(node, 0).as_deref() == Some("overwrite");
         let by_mode = links.iter().filter(|link| link.kind() == "call" && known.called(**link) == "mode");
-        let overwrites =
-            by_mode.filter_map(|link| known.first(*link)).chain(known.keyword(call, "mode")).any(is_overwrite);
+        let overwrites = by_mode.filter_map(|link| first(*link)).chain(known.keyword(call, "mode")).any(is_overwrite);
         all.push(Written { path: value.trim_end_matches('/').to_owned(), at: path.byte_range(), overwrites });
     }
     for inner in &all {
@@ -295,8 +294,8 @@ fn weights(tree: &Tree, known: &Known<'_>, problems: &mut Vec<Problem>) {
 fn masters(tree: &Tree, known: &Known<'_>, problems: &mut Vec<Problem>) {
     for call in calls(tree) {
         let value = match known.called(call) {
-            "master" | "setMaster" => known.first(call),
-            "config" if known.first(call).and_then(|key| known.value(key, 0)).as_deref() == Some("spark.master") => {
+            "master" | "setMaster" => first(call),
+            "config" if first(call).and_then(|key| known.value(key, 0)).as_deref() == Some("spark.master") => {
                 call.child_by_field_name("arguments").and_then(|arguments| arguments.named_child(1))
             }
             _ => None,

@@ -144,7 +144,8 @@ impl Scripts {
         let mut used = self.used.borrow_mut();
         // Two scripts of one name lie side by side.
         let taken = |name: &str| used.iter().any(|(other, taken)| taken == name && *other != path);
-        let name = if taken(&name) { (2..).map(|n| format!("{n}-{name}")).find(|name| !taken(name))? } else { name };
+        let name =
+            if taken(&name) { (2..10_000).map(|n| format!("{n}-{name}")).find(|name| !taken(name))? } else { name };
         if !used.iter().any(|(other, _)| *other == path) {
             used.push((path.clone(), name.clone()));
         }

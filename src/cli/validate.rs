@@ -43,7 +43,7 @@ pub(super) fn run(global: &Global, args: &Args) -> Ended {
         Output::Text => paths.iter().zip(&checked).for_each(|(path, checked)| {
             ui.out(text(&path.display().to_string(), checked));
         }),
-        Output::Github => checked.iter().flat_map(|checked| github::annotations(checked)).for_each(|line| ui.out(line)),
+        Output::Github => checked.iter().flat_map(github::annotations).for_each(|line| ui.out(line)),
         Output::Sarif => ui.data(&sarif::log(&checked)),
         _ => ui.data(&json(&checked, args.fail_on)),
     }

@@ -74,7 +74,7 @@ pub(super) fn read(text: &str, file: &dyn Fn(&str) -> Option<String>, notes: &mu
             "no-termination-protected" | "visible-to-all-users" => {}
             "no-visible-to-all-users" => request.put("VisibleToAllUsers", tree::plain("false", span)),
             "enable-debugging" => {
-                notes.unsayable("--enable-debugging", span, "", "logs in S3 tell the same: `fruitsinfra logs`")
+                notes.unsayable("--enable-debugging", span, "", "logs in S3 tell the same: `fruitsinfra logs`");
             }
             "instance-type" => {
                 let kind = tree::text(&values.join(" "), span);

@@ -266,8 +266,11 @@ impl Reading<'_> {
                     let number = format!("-{n}");
                     format!("{}{number}", &wanted[..wanted.len().min(KEY - number.len())])
                 };
-                let key =
-                    if taken(&wanted) { (2..).map(numbered).find(|key| !taken(key)) } else { Some(wanted.clone()) };
+                let key = if taken(&wanted) {
+                    (2..10_000).map(numbered).find(|key| !taken(key))
+                } else {
+                    Some(wanted.clone())
+                };
                 let key = key.unwrap_or_default();
                 named(&mut entries, &key);
                 said.task.push((key, Part::map(entries)));

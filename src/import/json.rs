@@ -250,8 +250,9 @@ pub(super) fn as_request(root: Node) -> Node {
                 }
             }
             "InstanceGroups" => instances.push((key.clone(), each(node, group))),
-            "InstanceFleets" => instances.push((key.clone(), node.clone())),
-            "TerminationProtected" | "UnhealthyNodeReplacement" => instances.push((key.clone(), node.clone())),
+            "InstanceFleets" | "TerminationProtected" | "UnhealthyNodeReplacement" => {
+                instances.push((key.clone(), node.clone()));
+            }
             "AutoTerminate" => {
                 let kept = if tree::scalar(node) == Some("true") { "false" } else { "true" };
                 instances.push((tree::key("KeepJobFlowAliveWhenNoSteps", &key.span), tree::plain(kept, &node.span)));

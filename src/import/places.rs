@@ -175,7 +175,11 @@ impl Reading<'_> {
             let number = format!("-{n}");
             format!("{}{number}", &wanted[..wanted.len().min(KEY - number.len())])
         };
-        if taken(wanted) { (2..).map(numbered).find(|key| !taken(key)).unwrap_or_default() } else { wanted.to_owned() }
+        if taken(wanted) {
+            (2..10_000).map(numbered).find(|key| !taken(key)).unwrap_or_default()
+        } else {
+            wanted.to_owned()
+        }
     }
 
     /// With the account's number, where it is known.

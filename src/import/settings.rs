@@ -142,17 +142,17 @@ impl Reading<'_> {
                 args.into_iter().filter_map(|arg| self.notes.text(arg, "Args").map(str::to_owned)).collect();
             let base = path.trim_end_matches('/').rsplit('/').next().unwrap_or(path).to_owned();
             let name = name.filter(|name| !name.is_empty()).unwrap_or_else(|| tree::shown(&base));
-            let name = self.own_name(name, &mut names, &item.span);
+            let name = self.own_name(&name, &mut names, &item.span);
             said.push(self.action(&name, path, &base, &args, path_node));
         }
         (!said.is_empty()).then(|| Part::list(said))
     }
 
     /// Actions are told apart by their names.
-    fn own_name(&mut self, name: String, names: &mut Vec<String>, span: &std::ops::Range<usize>) -> String {
-        let mut own = name.clone();
-        if names.contains(&name) {
-            own = (2..).map(|n| format!("{name} {n}")).find(|name| !names.contains(name)).unwrap_or_default();
+    fn own_name(&mut self, name: &str, names: &mut Vec<String>, span: &std::ops::Range<usize>) -> String {
+        let mut own = name.to_owned();
+        if names.contains(&own) {
+            own = (2..10_000).map(|n| format!("{name} {n}")).find(|name| !names.contains(name)).unwrap_or_default();
             let message = format!("another bootstrap action is called `{name}` too: this one is `{own}`");
             self.notes.add(Sort::Changed, span, message, "give each its own name");
         }

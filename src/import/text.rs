@@ -36,6 +36,7 @@ impl Part {
     }
 
     /// A number, a word of the language.
+    #[expect(clippy::needless_pass_by_value, reason = "numbers and words")]
     pub(super) fn word(word: impl ToString) -> Self {
         Self::new(Said::Scalar(word.to_string()))
     }
@@ -65,7 +66,9 @@ impl Part {
         let off = |parts: Vec<&mut Self>| {
             let all = !parts.is_empty() && parts.iter().all(|part| part.off);
             if all {
-                parts.into_iter().for_each(|part| part.off = false);
+                for part in parts {
+                    part.off = false;
+                }
             }
             all
         };
@@ -205,7 +208,7 @@ fn quoted(text: &str) -> String {
             '\t' => out.push_str("\\t"),
             '\r' => out.push_str("\\r"),
             c if c.is_control() || matches!(c, '\u{feff}' | '\u{fffe}' | '\u{ffff}' | '\u{2028}' | '\u{2029}') => {
-                out.push_str(&format!("\\u{:04x}", u32::from(c)));
+                out.extend(["\\u".to_owned(), format!("{:04x}", u32::from(c))]);
             }
             c => out.push(c),
         }

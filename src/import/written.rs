@@ -80,10 +80,8 @@ pub fn as_command(request: &Value, region: EuRegion) -> String {
     options.push(format!("--{}termination-protected", if protected { "" } else { "no-" }));
     let kept = instances["KeepJobFlowAliveWhenNoSteps"] == json!(true);
     options.push(format!("--{}auto-terminate", if kept { "no-" } else { "" }));
-    let mut text = String::new();
-    for line in remarks(request) {
-        text.push_str(&format!("# {line}\n"));
-    }
+    let mut text: String =
+        remarks(request).into_iter().flat_map(|line| ["# ".to_owned(), line, "\n".to_owned()]).collect();
     text.push_str("aws emr create-cluster \\\n  ");
     text.push_str(&options.join(" \\\n  "));
     text.push('\n');

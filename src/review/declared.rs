@@ -173,6 +173,7 @@ pub(super) enum Part {
     Bootstrap,
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "iterators, which are copied")]
 fn pairs<'a, T: PartialEq + 'a>(
     old: impl Iterator<Item = (&'a String, &'a T)> + Clone,
     new: impl Iterator<Item = (&'a String, &'a T)> + Clone,

@@ -186,23 +186,21 @@ pub struct Group {
 
 /// Groups permissions, widened ones first.
 pub fn grouped(permissions: &[Permission], widened: &[Permission]) -> Vec<Group> {
-    let mut groups: BTreeMap<(bool, &str, &str, &str, &Option<String>), Vec<String>> = BTreeMap::new();
+    type Key<'a> = (bool, &'a str, &'a str, &'a str, &'a Option<String>);
+    let mut groups: BTreeMap<Key<'_>, Vec<String>> = BTreeMap::new();
     for permission in permissions {
         let Permission { role, effect, action, resource, condition } = permission;
         let narrow = !widened.contains(permission);
         groups.entry((narrow, role, effect, resource, condition)).or_default().push(action.clone());
     }
-    let group =
-        |((narrow, role, effect, resource, condition), actions): ((bool, &str, &str, &str, &Option<String>), _)| {
-            Group {
-                role: role.to_owned(),
-                effect: effect.to_owned(),
-                resource: resource.to_owned(),
-                condition: condition.clone(),
-                widened: !narrow,
-                actions,
-            }
-        };
+    let group = |((narrow, role, effect, resource, condition), actions): (Key<'_>, _)| Group {
+        role: role.to_owned(),
+        effect: effect.to_owned(),
+        resource: resource.to_owned(),
+        condition: condition.clone(),
+        widened: !narrow,
+        actions,
+    };
     groups.into_iter().map(group).collect()
 }
 

@@ -52,7 +52,7 @@ pub(crate) struct Problem {
     pub(crate) span: Range<usize>,
     pub(crate) message: String,
     pub(crate) hint: Option<String>,
-    pub(crate) fix: Option<Fix>,
+    pub(crate) fix: Option<Box<Fix>>,
 }
 
 impl Problem {
@@ -76,7 +76,7 @@ impl Problem {
 
     /// These bytes may become this text.
     pub(crate) fn mended(self, span: Range<usize>, text: impl Into<String>) -> Self {
-        Self { fix: Some(Fix { span, text: text.into() }), ..self }
+        Self { fix: Some(Box::new(Fix { span, text: text.into() })), ..self }
     }
 
     /// The finding in its file, with line and column counted.
@@ -94,7 +94,7 @@ impl Problem {
             span: start..end,
             message: shortened(self.message),
             hint: self.hint.map(shortened),
-            fix: self.fix,
+            fix: self.fix.map(|fix| *fix),
         }
     }
 }

@@ -27,9 +27,9 @@ pub(super) fn read<T: DeserializeOwned>(root: &Node) -> Result<T, Vec<Problem>> 
         };
         let path: Vec<String> = error.path.iter().rev().cloned().collect();
         // What is missing because it was set aside, or misspelt, has been told already.
-        let told = error.missing.is_some_and(|field| {
-            let here = set_aside.iter().filter_map(|aside| aside.strip_prefix(path.as_slice()));
-            here.into_iter().any(|below| matches!(below, [only] if nearest(only, [field]).is_some()))
+        let told = matches!(error.about, About::Missing(field) if {
+            let mut here = set_aside.iter().filter_map(|aside| aside.strip_prefix(path.as_slice()));
+            here.any(|below| matches!(below, [only] if nearest(only, [field]).is_some()))
         });
         if !told {
             problems.push(error.into_problem(&path));
@@ -49,14 +49,22 @@ struct ReadError {
     span: Option<Span>,
     /// Keys and indices, innermost first.
     path: Vec<String>,
-    missing: Option<&'static str>,
-    /// What was meant, where one word alone is near.
-    instead: Option<&'static str>,
+    about: About,
+}
+
+/// What kind of error it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum About {
+    /// A field is missing.
+    Missing(&'static str),
+    /// A word that is none, where one alone is near.
+    Instead(&'static str),
+    Else,
 }
 
 impl ReadError {
     fn new(message: impl Into<String>, hint: Option<String>) -> Self {
-        Self { message: message.into(), hint, span: None, path: Vec::new(), missing: None, instead: None }
+        Self { message: message.into(), hint, span: None, path: Vec::new(), about: About::Else }
     }
 
     fn at(mut self, span: &Span) -> Self {
@@ -73,9 +81,9 @@ impl ReadError {
         let code = if path == ["region"] { "FI201" } else { "FI110" };
         let mut problem = Problem::new(code, self.span.unwrap_or(0..0), self.message);
         problem.hint = self.hint;
-        match self.instead {
-            Some(instead) => problem.becomes(instead),
-            None => problem,
+        match self.about {
+            About::Instead(instead) => problem.becomes(instead),
+            _ => problem,
         }
     }
 }
@@ -100,19 +108,19 @@ impl de::Error for ReadError {
 
     fn unknown_field(field: &str, expected: &'static [&'static str]) -> Self {
         let hint = meant(field, expected.iter().copied(), "there are none here");
-        let instead = nearest(field, expected.iter().copied());
-        Self { instead, ..Self::new(format!("unknown field `{field}`"), Some(hint)) }
+        let about = nearest(field, expected.iter().copied()).map_or(About::Else, About::Instead);
+        Self { about, ..Self::new(format!("unknown field `{field}`"), Some(hint)) }
     }
 
     fn unknown_variant(variant: &str, expected: &'static [&'static str]) -> Self {
         let hint = meant(variant, expected.iter().copied(), "there are none");
-        let instead = nearest(variant, expected.iter().copied());
-        Self { instead, ..Self::new(format!("`{variant}` is not among the choices"), Some(hint)) }
+        let about = nearest(variant, expected.iter().copied()).map_or(About::Else, About::Instead);
+        Self { about, ..Self::new(format!("`{variant}` is not among the choices"), Some(hint)) }
     }
 
     fn missing_field(field: &'static str) -> Self {
         let error = Self::new(format!("`{field}` is missing"), Some(format!("add `{field}: ...` here")));
-        Self { missing: Some(field), ..error }
+        Self { about: About::Missing(field), ..error }
     }
 }
 

@@ -149,8 +149,8 @@ mod tests {
         };
         let head = "region: eu-west-3\nowner: a\n";
         assert_eq!(more(&format!("stack: A\n{head}")).as_deref(), Some("more: fruitsinfra explain FI120"));
-        let many = format!("stack: A\nregion: eu-west-3\nowner: ''\naccount: '1'\nbuckets: {{A: {{}}, B: {{}}}}\n");
-        assert_eq!(more(&many).as_deref(), Some("more: fruitsinfra explain FI120 (also FI122, FI121)"));
+        let many = "stack: A\nregion: eu-west-3\nowner: ''\naccount: '1'\nbuckets: {A: {}, B: {}}\n";
+        assert_eq!(more(many).as_deref(), Some("more: fruitsinfra explain FI120 (also FI122, FI121)"));
         assert_eq!(super::more(&[]), None);
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use super::{case, imported, text, told};
+use super::{STACK, case, imported, text, told};
 
 #[test]
 fn the_interns_own_cluster_reads_well() {

@@ -37,7 +37,11 @@ fn flow(stack: &Value) -> String {
 fn otherwise(stack: &Value, rng: &mut Rng) -> String {
     let mut fields: Vec<(&String, &Value)> = stack.as_object().expect("fields").iter().collect();
     rng.shuffle(&mut fields);
-    fields.into_iter().map(|(key, value)| format!("# {key}: here\n\n{}: {value}  # and there\n", json!(key))).collect()
+    fields
+        .into_iter()
+        .map(|(key, value)| format!("# {key}: here\n\n{}: {value}  # and there\n", json!(key)))
+        .collect::<Vec<_>>()
+        .concat()
 }
 
 /// Whether a stack is allowed at all.
@@ -107,7 +111,8 @@ fn every_field_that_changes_is_told() {
 fn a_comment_is_never_longer_than_it_may_be() {
     for (stacks, words) in [(1, 0), (1, 9_000), (30, 900), (400, 20), (2_000, 1)] {
         let stack = |n: usize, version: &str| {
-            let args: String = (0..words).map(|word| format!("\"word {version} {word} `|<@all\", ")).collect();
+            let args =
+                (0..words).map(|word| format!("\"word {version} {word} `|<@all\", ")).collect::<Vec<_>>().concat();
             format!(
                 "stack: s{n:04}\nregion: eu-west-3\nowner: data@fruits.example\nbuckets: {{data-{version}: {{}}, logs: {{}}}}\n\
                  bootstrap: [{{name: own, script: own.sh, args: [{args}]}}]\n\
@@ -115,7 +120,10 @@ fn a_comment_is_never_longer_than_it_may_be() {
             )
         };
         let side = |version: &str| {
-            let lines: String = (0..words * 3).map(|line| format!("echo {version} {line} ```` <b> @all\n")).collect();
+            let lines = (0..words * 3)
+                .map(|line| format!("echo {version} {line} ```` <b> @all\n"))
+                .collect::<Vec<_>>()
+                .concat();
             let files = Memory::default().with("stacks/own.sh", &format!("#!/bin/bash\nset -e\n{lines}"));
             (0..stacks).fold(files, |files, n| files.with(&format!("stacks/s{n:04}.yaml"), &stack(n, version)))
         };

@@ -73,7 +73,7 @@ fn a_request_of_ours_comes_back_as_the_stack_it_was() {
 /// Values instead of placeholders.
 fn known(drawn: &mut Value) {
     match drawn {
-        Value::String(text) if text.starts_with('<') => *text = "${something.else}".to_owned(),
+        Value::String(text) if text.starts_with('<') => "${something.else}".clone_into(text),
         Value::Array(items) => items.iter_mut().for_each(known),
         Value::Object(entries) => entries.values_mut().for_each(known),
         _ => {}

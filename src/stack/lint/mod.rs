@@ -61,7 +61,7 @@ impl Cx<'_> {
     fn becomes(&mut self, path: &[&str], instead: &str) {
         let written = self.root.find(path).is_some_and(|node| matches!(node.value, Value::Scalar { plain: true, .. }));
         if let Some(problem) = self.problems.last_mut().filter(|_| written) {
-            problem.fix = Some(Fix { span: problem.span.clone(), text: instead.to_owned() });
+            problem.fix = Some(Box::new(Fix { span: problem.span.clone(), text: instead.to_owned() }));
         }
     }
 

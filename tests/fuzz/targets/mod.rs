@@ -86,7 +86,7 @@ fn imports(data: &[u8]) {
             Ok(imported) => {
                 // It may not hold (a type that no release takes); it is YAML of a stack all the same.
                 if let Err(broken) = stack::load_text("own.yaml", imported.text.clone(), Path::new("")) {
-                    let form = |finding: &Finding| finding.code < "FI110" || finding.code == "FI110";
+                    let form = |finding: &Finding| finding.code <= "FI110";
                     let wrong: Vec<&Finding> = broken.findings.iter().filter(|finding| form(finding)).collect();
                     assert!(wrong.is_empty(), "{wrong:#?}\n{}", imported.text);
                 }
