@@ -131,7 +131,10 @@ pub fn plan<E: AsRef<dyn Resource> + Clone>(
         }
     }
     let order = in_order(&want)?;
-    let (mut have, history, surplus) = settle_twins(existing);
+    let as_desired = |resource: &dyn Resource| {
+        want.get(&resource.address()).is_some_and(|to| differences(&resource.fields(), &to.fields()).is_empty())
+    };
+    let (mut have, history, surplus) = settle_twins(existing, as_desired);
 
     let mut steps = Vec::new();
     let mut anew = BTreeSet::new();
@@ -154,7 +157,7 @@ pub fn plan<E: AsRef<dyn Resource> + Clone>(
 /// Takes away what does not stay and keeps the rest as it is, however odd that is: what lacks a need of its own,
 /// or is there twice, must not stand in the way.
 pub fn removal<E: AsRef<dyn Resource> + Clone>(existing: &[E], stays: impl Fn(&Address) -> bool) -> Plan<E> {
-    let (have, _, surplus) = settle_twins(existing);
+    let (have, _, surplus) = settle_twins(existing, |_| false);
     Plan { steps: left_over(have, surplus, stays).collect() }
 }
 
@@ -173,10 +176,12 @@ fn left_over<E>(
     })
 }
 
-/// One existing resource an address, those that ended told apart, the rest surplus.
+/// One existing resource an address, those that ended told apart, the rest surplus. Of twins the one that works stays,
+/// then the one that is as desired: to make it out of its twin, and remove it as surplus, would leave neither.
 #[expect(clippy::type_complexity, reason = "three lists that are taken apart at once")]
 fn settle_twins<E: AsRef<dyn Resource> + Clone>(
     existing: &[E],
+    as_desired: impl Fn(&dyn Resource) -> bool,
 ) -> (BTreeMap<Address, E>, BTreeMap<Address, String>, Vec<(Address, E)>) {
     let mut have: BTreeMap<Address, E> = BTreeMap::new();
     let mut history = BTreeMap::new();
@@ -188,7 +193,10 @@ fn settle_twins<E: AsRef<dyn Resource> + Clone>(
             history.insert(address, how);
             continue;
         }
-        let rank = |r: &dyn Resource| (r.phase() != Phase::Ending, r.standing());
+        let rank = |r: &dyn Resource| {
+            let (works, age) = r.standing();
+            (r.phase() != Phase::Ending, works, as_desired(r), age)
+        };
         match have.remove(&address) {
             Some(other) if rank(other.as_ref()) >= rank(resource) => {
                 surplus.push((address.clone(), live.clone()));
@@ -480,5 +488,23 @@ pub(crate) mod tests {
         assert_eq!(plan.counts(), Counts { create: 1, delete: 1, keep: 1, ..Counts::default() });
         assert!(!plan.is_empty());
         assert!(of([Part::new("a")], [Part::new("a")]).is_empty());
+    }
+
+    /// The newest would be made into it, under its own name, and then it would go as surplus.
+    #[test]
+    fn of_twins_the_one_that_is_as_desired_stays() {
+        let part = |value: i64| Part::new("a").with(&[Field::updates("content", value)]);
+        let twin = |value: i64, standing: i64| Part { standing, ..part(value) }.live("me");
+        for (wanted, other) in [(twin(1, 3), twin(2, 3)), (twin(1, 3), twin(2, 9)), (twin(1, 9), twin(2, 3))] {
+            for existing in [[wanted.clone(), other.clone()], [other.clone(), wanted.clone()]] {
+                let plan = plan(&[part(1).desired()], &existing).expect("a plan");
+                let told: Vec<_> = plan
+                    .steps
+                    .iter()
+                    .map(|step| (step.action.word(), step.existing.as_ref().map(|live| live.id.clone())))
+                    .collect();
+                assert_eq!(told, [("keep", Some(wanted.id.clone())), ("delete", Some(other.id.clone()))]);
+            }
+        }
     }
 }

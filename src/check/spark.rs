@@ -5,15 +5,18 @@ use crate::stack::facts::instance_type;
 use crate::stack::finding::Problem;
 use crate::stack::{Cluster, Loaded};
 
-/// Of a node's memory YARN has about this share; the rest is the system's and the daemons'.
-const YARN: f64 = 0.75;
+/// What YARN has of a node's memory, in MiB: three quarters of up to 32 GiB, and of more all but 8, as EMR's task
+/// configuration has it for the usual types.
+fn yarn(memory_gib: f64) -> f64 {
+    1024.0 * if memory_gib <= 32.0 { memory_gib * 0.75 } else { memory_gib - 8.0 }
+}
 
 /// What EMR adds to a heap where nothing is said: Spark's tenth, 384 MiB at least.
 const OVERHEAD: f64 = 0.1;
 const OVERHEAD_AT_LEAST: f64 = 384.0;
 
-/// The least that the driver gives and takes for one job: the weights that it broadcasts, in MiB.
-const WEIGHTS: f64 = 14.0;
+/// What the feature job brings to the driver at least, in MiB: the covariance of 1,280 features, in numbers of 8 bytes.
+const COVARIANCE: f64 = 12.5;
 
 pub(super) fn problems(loaded: &Loaded) -> Vec<Problem> {
     let Some(cluster) = &loaded.stack.cluster else { return Vec::new() };
@@ -54,8 +57,7 @@ fn settings<'s>(
         loaded.root.span_of(&path)
     };
     let workers = || cluster.groups().filter(|(part, _)| *part != "primary" || cluster.core.is_none());
-    let memory =
-        |group: &crate::stack::Group| instance_type(&group.instance_type).map(|facts| facts.memory_gib * 1024.0 * YARN);
+    let memory = |group: &crate::stack::Group| instance_type(&group.instance_type).map(|facts| yarn(facts.memory_gib));
     for (heap, overhead, least) in [
         (
             "spark.executor.memory",
@@ -68,7 +70,7 @@ fn settings<'s>(
         let beside = said(overhead).and_then(mebibytes).unwrap_or((wanted * OVERHEAD).max(OVERHEAD_AT_LEAST));
         if wanted + beside > has {
             let message = format!(
-                "{:.1} GiB with its overhead fit no node: YARN has about {:.1} GiB of the smallest",
+                "{:.1} GiB with its overhead do not fit: YARN has about {:.1} GiB of the smallest node",
                 (wanted + beside) / 1024.0,
                 has / 1024.0
             );
@@ -91,9 +93,9 @@ fn settings<'s>(
         );
     }
     let most = said("spark.driver.maxResultSize").and_then(mebibytes).filter(|most| *most > 0.0);
-    if let Some(most) = most.filter(|most| *most < WEIGHTS) {
+    if let Some(most) = most.filter(|most| *most < COVARIANCE) {
         let message = format!(
-            "the driver may take {most:.0} MiB of results, less than the {WEIGHTS:.0} MiB of weights that it broadcasts"
+            "the driver may take {most:.0} MiB of results: a covariance of 1,280 features alone is {COVARIANCE}"
         );
         problems.push(
             Problem::new("FI652", at("spark.driver.maxResultSize"), message)

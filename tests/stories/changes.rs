@@ -72,8 +72,8 @@ fn clusters_change_in_place() {
       ~ role/service             fruits-demo-service
           ~ policy.BeTheFirstToUseSpot: {"Action":"iam:CreateServiceLinkedRole","Condition":{"StringEquals":{"iam:AWSServiceName":"spot.amazonaws.com"}},"Effect":"Allow","Resource":"arn:aws:iam::00... -> none
       ~ cluster/main             fruits-demo-main
-          ~ task.burst: "2 x m5.xlarge spot" -> none
           ~ step_concurrency: 1 -> 3
+          ~ task.burst: "2 x m5.xlarge spot" -> none
     # configurations of a group
       ~ cluster/main             fruits-demo-main
           ~ group_configurations.core: none -> [["yarn-site",{"yarn.nodemanager.vmem-check-enabled":"false"},[]]]

@@ -211,7 +211,7 @@ fn every_permission_is_needed_and_named_where_it_is_missing() {
 }
 
 /// Permissions without which a command goes the whole way, and why they are there.
-const SPARED: [(Command, &str, &str); 23] = [
+const SPARED: [(Command, &str, &str); 24] = [
     (Command::Up, "Logs s3:GetObject", "read where a bootstrap or a step fails"),
     (Command::Up, "Reports s3:GetObject", "read where the job is the template's"),
     (Command::Up, "KeysBesideByWayOfS3 kms:Decrypt", "for reports"),
@@ -233,6 +233,7 @@ const SPARED: [(Command, &str, &str); 23] = [
     (Command::Guard, "Homes s3:GetBucketTagging", "of homes past their term"),
     (Command::Guard, "Topics sns:Publish", "where a topic is to be told"),
     (Command::Guard, "GroupsOfAllMarked ec2:RevokeSecurityGroupEgress", "where a rule outwards names a group"),
+    (Command::Guard, "EverythingInTheEu ec2:DescribeVpcEndpoints", "where the sweep finishes the `down` itself"),
     (Command::Guard, "EverythingInTheEu ec2:DescribeNetworkInterfaces", "where something holds on to a group"),
     (Command::Guard, "KeyOfHomeByWayOfS3 kms:Decrypt", "to read who holds the lease"),
 ];
