@@ -25,7 +25,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use fruitsinfra::event::Event;
 use fruitsinfra::plan::{Action, Plan, plan, removal};
-use fruitsinfra::resource::{Address, Id, Live, Phase, Resource};
+use fruitsinfra::resource::{Address, Field, Id, Live, Phase, Resource};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -271,12 +271,18 @@ proptest! {
         dealt.sort();
         there.sort();
         prop_assert_eq!(dealt, there);
-        // Of twins the one that ranks first stays.
-        let rank = |live: &Live| (live.resource.phase() != Phase::Ending, live.resource.standing());
+        // Of twins the one that ranks first stays: one that works, one that is as desired, the greatest.
+        let rank = |live: &Live, desired: &dyn Resource| {
+            let there = live.resource.fields();
+            let same = |field: &Field| there.iter().any(|other| (other.name, &other.value) == (field.name, &field.value));
+            let (works, age) = live.resource.standing();
+            (live.resource.phase() != Phase::Ending, works, desired.fields().iter().all(same), age)
+        };
         for surplus in plan.steps.iter().filter(|step| step.desired.is_none()) {
             let stays = plan.steps.iter().find(|s| s.address == surplus.address && s.desired.is_some());
-            if let (Some(stays), Some(goes)) = (stays.and_then(|s| s.existing.as_ref()), &surplus.existing) {
-                prop_assert!(rank(stays) > rank(goes), "{:?} goes, {:?} stays", goes, stays);
+            let stays = stays.and_then(|step| Some((step.existing.as_ref()?, step.desired.as_deref()?)));
+            if let (Some((stays, desired)), Some(goes)) = (stays, &surplus.existing) {
+                prop_assert!(rank(stays, desired) > rank(goes, desired), "{:?} goes, {:?} stays", goes, stays);
             }
         }
     }

@@ -144,7 +144,8 @@ impl<'a> Stage<'a> {
                 let tries = verdict.trial.tries + 1;
                 let first = verdict.trial.first.clone();
                 let first = if tries + 1 == TRIES { first.surest() } else { first };
-                trials.insert(0, Trial { first, tries, ..verdict.trial });
+                // At once: a change and its way back are played in turns, and only one of them may come to the point.
+                trials.push(Trial { first, tries, ..verdict.trial });
                 continue;
             }
             if !heard(&verdict) {
