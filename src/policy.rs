@@ -123,7 +123,11 @@ fn overlong(end: Option<(Timestamp, Timestamp)>) -> Option<Refusal> {
 /// Bounds that the stack's cost exceeds, if the plan starts or changes anything.
 fn overspending(plan: &Plan<Live>, spending: Option<(&Limits, &Cost)>) -> Vec<Refusal> {
     let starts = plan.steps.iter().any(|step| !matches!(step.action, Action::Keep | Action::Delete));
-    let Some((limits, cost)) = spending.filter(|_| starts) else { return vec![] };
+    spending.filter(|_| starts).map_or_else(Vec::new, |(limits, cost)| beyond(limits, cost))
+}
+
+/// What a cost is refused for, whatever is planned.
+pub fn beyond(limits: &Limits, cost: &Cost) -> Vec<Refusal> {
     exceeded(limits, cost).map(|(_, message)| Refusal { code: MONEY, message }).collect()
 }
 

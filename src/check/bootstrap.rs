@@ -3,17 +3,16 @@
 
 use super::Nodes;
 use super::pip::{self, Install};
-use super::shell::{self, Command, Script};
+use super::shell::{Command, Script};
 use crate::residency::region_abroad;
-use crate::stack::finding::Problem;
+use crate::stack::finding::{Problem, Severity};
+use crate::stack::normal_package;
 use crate::stack::packages::{self, Verdict};
-use crate::stack::{is_tensorflow, normal_package};
 
 /// All that is found in a bootstrap action.
-pub(super) fn problems(text: &str, nodes: &Nodes) -> Vec<Problem> {
-    let Some(script) = shell::read(text) else { return Vec::new() };
+pub(super) fn problems(text: &str, script: &Script, nodes: &Nodes) -> Vec<Problem> {
     let mut problems = Vec::new();
-    whole(text, &script, &mut problems);
+    whole(text, script, &mut problems);
     for command in &script.commands {
         managers(command, &mut problems);
         downloads(command, nodes, &mut problems);
@@ -41,7 +40,7 @@ fn whole(text: &str, script: &Script, problems: &mut Vec<Problem>) {
     let sets = |command: &Command| {
         command.program == "set" && (command.short('e') || (command.short('o') && command.says(&["errexit"])))
     };
-    let heeded = first.starts_with("#!") && first.split_whitespace().skip(1).any(|word| word.starts_with("-e"));
+    let heeded = shebang && first.split_whitespace().skip(1).any(|word| word.starts_with("-e"));
     // With one command alone its own outcome is the script's.
     if !heeded && script.commands.len() > 1 && !script.commands.iter().any(sets) {
         let after = if shebang { first.len() + 1 } else { 0 };
@@ -129,22 +128,15 @@ fn installation(text: &str, install: &Install<'_>, nodes: &Nodes, problems: &mut
         let on = install.python.as_ref().or(nodes.python.as_ref());
         let unfit = requirement.version.as_ref().zip(on);
         let unfit = unfit.and_then(|(version, python)| packages::version(&requirement.name, version, python));
-        for Verdict { code, severity, message, hint } in packages::name(&requirement.name).into_iter().chain(unfit) {
+        let twice = packages::twice(&requirement.name, nodes.tensorflow_application);
+        // What a script installs may be for itself.
+        let twice = twice.map(|verdict| Verdict { severity: Severity::Warning, ..verdict });
+        let foreign = packages::foreign(&requirement.name, nodes.arm.as_deref());
+        for Verdict { code, severity, message, hint } in
+            packages::name(&requirement.name).into_iter().chain(unfit).chain(twice).chain(foreign)
+        {
             let problem = Problem::new(code, requirement.span.clone(), message).hint(hint);
             problems.push(Problem { severity, ..problem });
-        }
-        if is_tensorflow(&package) && nodes.tensorflow_application {
-            let message = "TensorFlow comes as an application already: two versions would meet in one process";
-            problems.push(
-                Problem::new("FI607", requirement.span.clone(), message)
-                    .warning()
-                    .hint("remove it here, or the application from the cluster"),
-            );
-        }
-        if let (true, Some(group)) = (package == "tensorflow-cpu", &nodes.arm) {
-            let message = format!("tensorflow-cpu has no wheel for arm64, which {group} is");
-            problems
-                .push(Problem::new("FI608", requirement.span.clone(), message).hint("install `tensorflow` instead"));
         }
         let tools = ["pip", "setuptools", "wheel"].contains(&package.as_str());
         // What the shell cut off is told already.

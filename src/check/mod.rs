@@ -19,9 +19,10 @@ use jiff::civil::Date;
 use crate::price::Table;
 use crate::residency::EuRegion;
 use crate::script::{self, Language, Origin, Text};
-use crate::stack::facts::instance_type;
 use crate::stack::finding::{Lines, Problem};
-use crate::stack::{self, BootstrapWork, Finding, Folder, Loaded, Severity, Source, Stack, Waived, normal_package};
+use crate::stack::{self, BootstrapWork, Finding, Folder, Loaded, Source, Stack, Waived, normal_package};
+
+use self::shell::Script;
 
 /// What was found.
 #[derive(Debug)]
@@ -34,13 +35,6 @@ pub struct Checked {
     pub findings: Vec<Finding>,
     /// What is accepted for now.
     pub waived: Vec<Waived>,
-}
-
-impl Checked {
-    /// Whether there is an error.
-    pub fn is_broken(&self) -> bool {
-        self.stack.is_none() || self.findings.iter().any(|finding| finding.severity == Severity::Error)
-    }
 }
 
 /// What rules about scripts ask of the nodes that run them.
@@ -69,7 +63,8 @@ pub fn file(path: &Path, today: Date, prices: Option<&Table>) -> Checked {
 pub fn examine<'a>(loaded: &Loaded, folder: impl Into<Folder<'a>>, today: Date, prices: Option<&Table>) -> Checked {
     let folder = folder.into();
     let scripts = script::texts(loaded, folder);
-    let nodes = Nodes::of(&loaded.stack, &scripts.texts);
+    let texts: Vec<Parsed> = scripts.texts.into_iter().map(Parsed::of).collect();
+    let nodes = Nodes::of(&loaded.stack, &texts);
     let mut found = Found { sources: scripts.broken.sources, findings: scripts.broken.findings };
     let mut of_stack = spark::problems(loaded);
     of_stack.extend(support::problem(loaded, today));
@@ -84,8 +79,8 @@ pub fn examine<'a>(loaded: &Loaded, folder: impl Into<Folder<'a>>, today: Date, 
     findings.extend(of_stack.into_iter().map(|problem| problem.found_in(&loaded.source.file, &lines)));
     findings.sort_by_key(|finding| (finding.span.start, finding.code));
     // Ours are sound, which tests hold.
-    for text in scripts.texts.into_iter().filter(|text| text.origin != Origin::Ours) {
-        found.in_text(text, &nodes);
+    for parsed in texts.into_iter().filter(|parsed| parsed.text.origin != Origin::Ours) {
+        found.in_text(parsed, &nodes);
     }
     let (notebooks, of_notebooks) = notebook::check(loaded, folder.files);
     sources.extend(found.sources.into_iter().chain(notebooks));
@@ -103,24 +98,39 @@ struct Found {
 }
 
 impl Found {
-    fn in_text(&mut self, text: Text, nodes: &Nodes) {
+    fn in_text(&mut self, parsed: Parsed, nodes: &Nodes) {
         // One script may be named by many.
-        if self.sources.iter().any(|source| source.file == text.file) {
+        if self.sources.iter().any(|source| source.file == parsed.text.file) {
             return;
         }
-        self.findings.extend(in_text(&text, nodes));
-        self.sources.push(Source { file: text.file, text: text.text });
+        self.findings.extend(in_text(&parsed, nodes));
+        self.sources.push(Source { file: parsed.text.file, text: parsed.text.text });
     }
 }
 
 /// Everything that is found in a script by itself, run by the nodes of a stack.
-pub fn script(text: &Text, stack: &Stack) -> Vec<Finding> {
-    in_text(text, &Nodes::of(stack, std::slice::from_ref(text)))
+pub fn script(text: Text, stack: &Stack) -> Vec<Finding> {
+    let parsed = [Parsed::of(text)];
+    in_text(&parsed[0], &Nodes::of(stack, &parsed))
 }
 
-fn in_text(text: &Text, nodes: &Nodes) -> Vec<Finding> {
+/// A script with the commands in it, if it is the shell's and people's own.
+struct Parsed {
+    text: Text,
+    commands: Option<Script>,
+}
+
+impl Parsed {
+    fn of(text: Text) -> Self {
+        let own = text.language == Language::Shell && text.origin != Origin::Ours;
+        let commands = own.then(|| shell::read(&text.text)).flatten();
+        Self { text, commands }
+    }
+}
+
+fn in_text(Parsed { text, commands }: &Parsed, nodes: &Nodes) -> Vec<Finding> {
     let mut problems = match text.language {
-        Language::Shell => bootstrap::problems(&text.text, nodes),
+        Language::Shell => commands.iter().flat_map(|script| bootstrap::problems(&text.text, script, nodes)).collect(),
         Language::Python => python::problems(&text.text, nodes),
     };
     problems.extend(policies(&text.text));
@@ -136,9 +146,7 @@ fn in_text(text: &Text, nodes: &Nodes) -> Vec<Finding> {
 }
 
 impl Nodes {
-    fn of(stack: &Stack, scripts: &[Text]) -> Self {
-        let groups = || stack.cluster.iter().flat_map(stack::Cluster::groups);
-        let arm = groups().find(|(_, group)| instance_type(&group.instance_type).is_some_and(|is| is.arch == "arm64"));
+    fn of(stack: &Stack, scripts: &[Parsed]) -> Self {
         let mut packages = BTreeSet::new();
         let mut all_told = true;
         for action in &stack.bootstrap {
@@ -146,23 +154,21 @@ impl Nodes {
                 packages.extend(asked.keys().map(|name| normal_package(name)));
             }
         }
-        for text in scripts.iter().filter(|text| text.language == Language::Shell && text.origin == Origin::File) {
-            let Some(script) = shell::read(&text.text) else { continue };
-            for command in &script.commands {
-                let Some(install) = pip::install(command) else {
-                    all_told &= !["conda", "mamba", "uv", "poetry"].contains(&command.program.as_str());
-                    continue;
-                };
-                packages.extend(install.requirements.iter().map(|requirement| normal_package(&requirement.name)));
-                // Files of requirements and words that are expanded may hold anything.
-                all_told &=
-                    !command.says(&["-r", "--requirement"]) && command.args.iter().all(|arg| arg.text.is_some());
-            }
+        // A template's packages are those that the stack asks of it.
+        let own = scripts.iter().filter(|parsed| parsed.text.origin == Origin::File);
+        for command in own.filter_map(|parsed| parsed.commands.as_ref()).flat_map(|script| &script.commands) {
+            let Some(install) = pip::install(command) else {
+                all_told &= !["conda", "mamba", "uv", "poetry"].contains(&command.program.as_str());
+                continue;
+            };
+            packages.extend(install.requirements.iter().map(|requirement| normal_package(&requirement.name)));
+            // Files of requirements and words that are expanded may hold anything.
+            all_told &= !command.says(&["-r", "--requirement"]) && command.args.iter().all(|arg| arg.text.is_some());
         }
         Self {
             region: stack.region,
             python: stack.python(),
-            arm: arm.map(|(part, group)| format!("{} of group {part}", group.instance_type)),
+            arm: stack.arm_nodes(),
             tensorflow_application: stack.tensorflow_application(),
             installed: (all_told && stack.cluster.is_some()).then_some(packages),
         }
@@ -219,9 +225,10 @@ mod tests {
             let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("stacks/{name}.yaml"));
             let loaded = stack::load(&path).expect("is a stack");
             let texts = script::texts(&loaded, path.parent().expect("has a folder")).texts;
-            let nodes = Nodes::of(&loaded.stack, &texts);
-            for text in texts.iter().filter(|text| text.origin == Origin::Ours) {
-                assert_eq!(in_text(text, &nodes), [], "{name}");
+            let nodes = Nodes::of(&loaded.stack, &[]);
+            for text in texts.into_iter().filter(|text| text.origin == Origin::Ours) {
+                let commands = shell::read(&text.text);
+                assert_eq!(in_text(&Parsed { text, commands }, &nodes), [], "{name}");
                 seen += 1;
             }
         }

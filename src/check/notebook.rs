@@ -21,8 +21,7 @@ const LONGEST: u64 = 4 << 20;
 pub(super) fn check(loaded: &Loaded, files: &dyn Files) -> (Vec<Source>, Vec<Finding>) {
     let (mut sources, mut findings) = (Vec::new(), Vec::new());
     for upload in &loaded.stack.uploads {
-        let mut left = MOST;
-        for path in notebooks(files, &upload.from, DEEPEST, &mut left) {
+        for path in notebooks(files, &upload.from) {
             let Some(text) = files.read(&path, LONGEST).ok().and_then(|bytes| String::from_utf8(bytes).ok()) else {
                 continue;
             };
@@ -37,17 +36,22 @@ pub(super) fn check(loaded: &Loaded, files: &dyn Files) -> (Vec<Source>, Vec<Fin
 }
 
 /// The notebooks at and below a path.
-fn notebooks(files: &dyn Files, path: &Path, deep: u32, left: &mut usize) -> Vec<PathBuf> {
-    match files.kind(path) {
-        Ok(Kind::File) if path.extension().is_some_and(|extension| extension == "ipynb") => vec![path.to_owned()],
-        Ok(Kind::Folder) if deep > 0 => {
-            let names = files.names(path).unwrap_or_default();
-            let within = names.into_iter().take(std::mem::take(left).min(MOST)).collect::<Vec<_>>();
-            *left = MOST.saturating_sub(within.len());
-            within.iter().flat_map(|name| notebooks(files, &path.join(name), deep - 1, left)).collect()
+fn notebooks(files: &dyn Files, path: &Path) -> Vec<PathBuf> {
+    let (mut found, mut waiting, mut seen) = (Vec::new(), vec![(path.to_owned(), 0)], 0);
+    while let Some((path, depth)) = waiting.pop() {
+        seen += 1;
+        match files.kind(&path) {
+            _ if seen > MOST => break,
+            Ok(Kind::File) if path.extension().is_some_and(|extension| extension == "ipynb") => found.push(path),
+            Ok(Kind::Folder) if depth < DEEPEST => {
+                let names = files.names(&path).unwrap_or_default();
+                // The first name is the next to be looked at.
+                waiting.extend(names.iter().take(MOST).rev().map(|name| (path.join(name), depth + 1)));
+            }
+            _ => {}
         }
-        _ => Vec::new(),
     }
+    found
 }
 
 fn wrong_kernel(text: &str) -> Option<Problem> {

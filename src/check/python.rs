@@ -217,14 +217,15 @@ fn imports(tree: &Tree, text: &str, on: &Nodes, problems: &mut Vec<Problem>) {
 
 /// `s3://bucket//Results` is another key than `s3://bucket/Results`.
 fn addresses(tree: &Tree, known: &Known<'_>, problems: &mut Vec<Problem>) {
-    let mut told: Vec<Range<usize>> = Vec::new();
+    // Nodes come parents first: what begins before the end of what was told lies within it.
+    let mut until = 0;
     for node in
         nodes(tree).filter(|node| ["string", "binary_operator", "call", "concatenated_string"].contains(&node.kind()))
     {
-        let inside = told.iter().any(|range| range.start <= node.start_byte() && node.end_byte() <= range.end);
+        let inside = node.start_byte() < until;
         let Some(value) = (!inside).then(|| known.value(node, 0)).flatten() else { continue };
         if super::has_empty_part(&value) {
-            told.push(node.byte_range());
+            until = node.end_byte();
             let message = format!("`{value}` has an empty part: `//` makes another key than `/`");
             problems.push(Problem::new("FI642", node.byte_range(), message).hint("write one slash between parts"));
         }
@@ -269,23 +270,19 @@ fn outputs(tree: &Tree, known: &Known<'_>, problems: &mut Vec<Problem>) {
 
 /// A model whose weights are set anew loads none before.
 fn weights(tree: &Tree, known: &Known<'_>, problems: &mut Vec<Problem>) {
-    for function in nodes(tree).filter(|node| node.kind() == "function_definition") {
-        let within =
-            |call: &Node<'_>| function.start_byte() <= call.start_byte() && call.end_byte() <= function.end_byte();
-        let inside: Vec<Node<'_>> = calls(tree).filter(within).collect();
-        if !inside.iter().any(|call| known.called(*call) == "set_weights") {
-            continue;
-        }
-        for value in inside.iter().filter_map(|call| known.keyword(*call, "weights")) {
-            if known.value(value, 0).as_deref() == Some("imagenet") {
-                let message = "every worker downloads these weights, and then sets those that were broadcast: the broadcast saves nothing";
-                problems.push(
-                    Problem::new("FI643", value.byte_range(), message)
-                        .warning()
-                        .hint("write weights=None")
-                        .becomes("None"),
-                );
-            }
+    let setters = calls(tree).filter(|call| known.called(*call) == "set_weights");
+    let around = setters.flat_map(|call| std::iter::successors(call.parent(), Node::parent));
+    let functions: BTreeSet<(usize, usize)> = around
+        .filter(|node| node.kind() == "function_definition")
+        .map(|function| (function.start_byte(), function.end_byte()))
+        .collect();
+    for value in calls(tree).filter_map(|call| known.keyword(call, "weights")) {
+        let within = |(start, end): &(usize, usize)| *start <= value.start_byte() && value.end_byte() <= *end;
+        if known.value(value, 0).as_deref() == Some("imagenet") && functions.iter().any(within) {
+            let message = "every worker downloads these weights, and then sets those that were broadcast: the broadcast saves nothing";
+            problems.push(
+                Problem::new("FI643", value.byte_range(), message).warning().hint("write weights=None").becomes("None"),
+            );
         }
     }
 }

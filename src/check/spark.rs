@@ -1,9 +1,11 @@
 //! `FI65x`: Spark's settings against the nodes that are to hold them: memory that no node has, partitions that leave
 //! cores idle, results that the driver may not take.
 
+use std::ops::Range;
+
 use crate::stack::facts::instance_type;
 use crate::stack::finding::Problem;
-use crate::stack::{Cluster, Loaded};
+use crate::stack::{Cluster, Group, Loaded};
 
 /// What YARN has of a node's memory, in MiB: three quarters of up to 32 GiB, and of more all but 8, as EMR's task
 /// configuration has it for the usual types.
@@ -32,14 +34,10 @@ pub(super) fn problems(loaded: &Loaded) -> Vec<Problem> {
     for (key, job) in &loaded.stack.jobs {
         let said = |name: &str| job.conf.get(name).map(String::as_str);
         settings(loaded, cluster, &path(&["jobs", key, "conf"]), &said, &mut problems);
-        let Some(partitions) = job.features().and_then(|features| features.partitions) else { continue };
-        let cores = cores(cluster);
-        if cores.is_some_and(|cores| partitions < cores) {
-            let span = loaded.root.span_of(&["jobs", key, "partitions"]);
-            let message =
-                format!("{partitions} partitions keep {partitions} of the cluster's {} cores busy", cores.unwrap_or(0));
+        if let Some(partitions) = job.features().and_then(|features| features.partitions) {
             let hint = "leave it out, or write a multiple of the cores";
-            problems.push(Problem::new("FI651", span, message).warning().hint(hint));
+            let span = loaded.root.span_of(&["jobs", key, "partitions"]);
+            problems.extend(idle_cores(cluster, partitions, span, hint));
         }
     }
     problems
@@ -56,13 +54,12 @@ fn settings<'s>(
         let path: Vec<&str> = above.iter().map(String::as_str).chain([name]).collect();
         loaded.root.span_of(&path)
     };
-    let workers = || cluster.groups().filter(|(part, _)| *part != "primary" || cluster.core.is_none());
-    let memory = |group: &crate::stack::Group| instance_type(&group.instance_type).map(|facts| yarn(facts.memory_gib));
+    let memory = |group: &Group| instance_type(&group.instance_type).map(|facts| yarn(facts.memory_gib));
     for (heap, overhead, least) in [
         (
             "spark.executor.memory",
             "spark.executor.memoryOverhead",
-            workers().filter_map(|(_, group)| memory(group)).reduce(f64::min),
+            workers(cluster).filter_map(memory).reduce(f64::min),
         ),
         ("spark.driver.memory", "spark.driver.memoryOverhead", memory(&cluster.primary)),
     ] {
@@ -78,19 +75,9 @@ fn settings<'s>(
             problems.push(Problem::new("FI650", at(heap), message).warning().hint(hint));
         }
     }
-    let partitions = said("spark.sql.shuffle.partitions").or_else(|| said("spark.default.parallelism"));
-    let name = if said("spark.sql.shuffle.partitions").is_some() {
-        "spark.sql.shuffle.partitions"
-    } else {
-        "spark.default.parallelism"
-    };
-    if let (Some(few), Some(cores)) = (partitions.and_then(|text| text.parse::<u32>().ok()), cores(cluster))
-        && few < cores
-    {
-        let message = format!("{few} partitions keep {few} of the cluster's {cores} cores busy");
-        problems.push(
-            Problem::new("FI651", at(name), message).warning().hint("write a multiple of the cores, or leave it out"),
-        );
+    let names = ["spark.sql.shuffle.partitions", "spark.default.parallelism"];
+    if let Some((name, Ok(partitions))) = names.into_iter().find_map(|name| Some((name, said(name)?.parse::<u32>()))) {
+        problems.extend(idle_cores(cluster, partitions, at(name), "write a multiple of the cores, or leave it out"));
     }
     let most = said("spark.driver.maxResultSize").and_then(mebibytes).filter(|most| *most > 0.0);
     if let Some(most) = most.filter(|most| *most < COVARIANCE) {
@@ -105,10 +92,22 @@ fn settings<'s>(
     }
 }
 
+/// Partitions that leave cores without work.
+fn idle_cores(cluster: &Cluster, partitions: u32, span: Range<usize>, hint: &str) -> Option<Problem> {
+    let cores = cores(cluster).filter(|cores| partitions < *cores)?;
+    let message = format!("{partitions} partitions keep {partitions} of the cluster's {cores} cores busy");
+    Some(Problem::new("FI651", span, message).warning().hint(hint))
+}
+
+/// The groups whose nodes run executors.
+fn workers(cluster: &Cluster) -> impl Iterator<Item = &Group> {
+    let all = cluster.groups().filter(|(part, _)| *part != "primary" || cluster.core.is_none());
+    all.map(|(_, group)| group)
+}
+
 /// Cores of the nodes that run executors; none where a type is not known.
 fn cores(cluster: &Cluster) -> Option<u32> {
-    let workers = cluster.groups().filter(|(part, _)| *part != "primary" || cluster.core.is_none());
-    workers.map(|(_, group)| Some(instance_type(&group.instance_type)?.vcpu * group.count)).sum()
+    workers(cluster).map(|group| Some(instance_type(&group.instance_type)?.vcpu * group.count)).sum()
 }
 
 /// A size as Spark writes it, in MiB: `512m`, `4g`, `4096` (bytes without a unit are MiB in Spark's own memory settings).

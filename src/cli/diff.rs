@@ -3,11 +3,11 @@
 
 use std::path::{Path, PathBuf};
 
-use super::session::{find, today};
+use super::session::find;
 use super::{DONE, Ended, FAILED, Failure, Global, REFUSED, USAGE, render};
 use crate::review::install::{Forge, files};
 use crate::review::{Alarm, At, Nowhere, Report, Repository, RevisionError, Side, Terms, choose};
-use crate::stack::Disk;
+use crate::stack::{self, Disk};
 use crate::ui::{self, Output, Ui};
 
 /// Review a change: two stacks, two folders of them, or two git revisions
@@ -57,7 +57,7 @@ pub(super) fn run(global: &Global, args: &Args) -> Ended {
     }
     let compared = sides(args).map(|(from, to)| {
         let prices = super::prices::table(ui);
-        Report::of(&from, &to, Terms { prices: &prices, today: today(), account: args.account.as_deref() })
+        Report::of(&from, &to, Terms { prices: &prices, today: stack::today(), account: args.account.as_deref() })
     });
     let detailed = |mut failure: Failure| {
         // With detailed exit codes, 2 says "there are changes" and nothing else.

@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use futures::future::{BoxFuture, try_join_all};
 use jiff::Timestamp;
-use jiff::civil::Date;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use super::{Failure, Global};
@@ -23,7 +22,8 @@ use crate::policy::Refusal;
 use crate::price::Table;
 use crate::residency::EuRegion;
 use crate::resource::{Cx, Live, Phase, Progress, Resource};
-use crate::stack::{JobWork, Severity, Stack, Theirs, Weights};
+use crate::stack::{self, JobWork, Severity, Stack, Theirs, Weights};
+use crate::text::counted;
 use crate::ui::{RED, Ui, YELLOW, snippet};
 use crate::{local, python, resources, wheels};
 
@@ -88,20 +88,15 @@ pub(super) fn folder(name: &str) -> PathBuf {
 /// Reads a stack and its scripts; shows what is found; fails with 2 if it cannot be worked with.
 pub(super) fn load(ui: Ui, name: &str) -> Result<Stack, Failure> {
     let path = find(name);
-    let Checked { stack, sources, findings, waived: _ } = check::file(&path, today(), None);
+    let Checked { stack, sources, findings, waived: _ } = check::file(&path, stack::today(), None);
     let errors = findings.iter().filter(|finding| finding.severity == Severity::Error).count();
     let told: Vec<_> = findings.into_iter().filter(|finding| finding.severity >= Severity::Warning).collect();
     if !told.is_empty() {
         let style = snippet::Style { colour: false, width: crate::ui::width() };
         ui.say(snippet::render(&told, &sources, style));
     }
-    let noun = if errors == 1 { "error" } else { "errors" };
-    stack.filter(|_| errors == 0).ok_or_else(|| Failure::usage(format!("{}: {errors} {noun}", path.display())))
-}
-
-/// The day, where this machine is.
-pub(super) fn today() -> Date {
-    jiff::Zoned::now().date()
+    let broken = || Failure::usage(format!("{}: {}", path.display(), counted(errors, "error")));
+    stack.filter(|_| errors == 0).ok_or_else(broken)
 }
 
 /// Replaces the weights of every feature job by those of `--weights`.

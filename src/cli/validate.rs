@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
-use super::session::{find, today};
+use super::session::find;
 use super::{DONE, Ended, Failure, Global, USAGE};
 use crate::check::{self, Checked};
-use crate::stack::{Severity, Source, fix};
+use crate::stack::{self, Severity, Source, fix};
 use crate::ui::{DIM, GREEN, Output, Ui, codes, github, sarif, snippet, width};
 
 /// Check stacks and their scripts: form, residency, releases and types, access, storage, packages, money
@@ -31,7 +31,7 @@ enum FailOn {
 pub(super) fn run(global: &Global, args: &Args) -> Ended {
     let ui = global.ui();
     let prices = super::prices::table(ui);
-    let check = |path: &PathBuf| check::file(path, today(), Some(&prices));
+    let check = |path: &PathBuf| check::file(path, stack::today(), Some(&prices));
     let paths: Vec<PathBuf> = args.stacks.iter().map(|name| find(name)).collect();
     if args.fix {
         for path in &paths {

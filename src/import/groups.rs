@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::notes::{Sort, brief};
-use super::places::{KEY, slug};
+use super::places::{KEY, free_key, slug};
 use super::request::Reading;
 use super::text::Part;
 use super::tree::{self, Fields};
@@ -262,16 +262,7 @@ impl Reading<'_> {
                     |key: &str| ["primary", "core"].contains(&key) || said.task.iter().any(|(other, _)| other == key);
                 let wanted = name.as_deref().map_or_else(|| "task".to_owned(), |name| slug(name, KEY));
                 let wanted = if wanted == "imported" { "task".to_owned() } else { wanted };
-                let numbered = |n: usize| {
-                    let number = format!("-{n}");
-                    format!("{}{number}", &wanted[..wanted.len().min(KEY - number.len())])
-                };
-                let key = if taken(&wanted) {
-                    (2..10_000).map(numbered).find(|key| !taken(key))
-                } else {
-                    Some(wanted.clone())
-                };
-                let key = key.unwrap_or_default();
+                let key = free_key(&wanted, taken);
                 named(&mut entries, &key);
                 said.task.push((key, Part::map(entries)));
             }

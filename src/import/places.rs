@@ -21,6 +21,19 @@ pub(super) enum Bucket {
 /// Beginnings that S3 and EC2 keep for themselves.
 const KEPT: [&str; 3] = ["sthree-", "amzn-s3-demo-", "sg-"];
 
+/// The key that is wanted, or that with a number where it is taken.
+pub(super) fn free_key(wanted: &str, taken: impl Fn(&str) -> bool) -> String {
+    let numbered = |n: usize| {
+        let number = format!("-{n}");
+        format!("{}{number}", &wanted[..wanted.len().min(KEY - number.len())])
+    };
+    if taken(wanted) {
+        (2..10_000).map(numbered).find(|key| !taken(key)).unwrap_or_default()
+    } else {
+        wanted.to_owned()
+    }
+}
+
 /// A key out of any name: lower-case letters, digits and single hyphens, so many at most.
 pub(super) fn slug(name: &str, longest: usize) -> String {
     let mut slug = String::new();
@@ -170,16 +183,7 @@ impl Reading<'_> {
 
     /// A key that no other bucket has, and that is not the stack's own.
     fn free(&self, wanted: &str) -> String {
-        let taken = |key: &str| key == "home" || self.buckets.iter().any(|(_, other, _)| other == key);
-        let numbered = |n: usize| {
-            let number = format!("-{n}");
-            format!("{}{number}", &wanted[..wanted.len().min(KEY - number.len())])
-        };
-        if taken(wanted) {
-            (2..10_000).map(numbered).find(|key| !taken(key)).unwrap_or_default()
-        } else {
-            wanted.to_owned()
-        }
+        free_key(wanted, |key| key == "home" || self.buckets.iter().any(|(_, other, _)| other == key))
     }
 
     /// With the account's number, where it is known.

@@ -14,7 +14,7 @@ use crate::blueprint::{self, Materials, blueprint};
 use crate::check::Checked;
 use crate::cloud::surroundings::{NO_ACCOUNT, Surroundings};
 use crate::plan::{Action, Plan, PlanError, plan};
-use crate::policy::{self, Refusal};
+use crate::policy;
 use crate::price::{self, Cost};
 use crate::residency::EuRegion;
 use crate::resource::{Address, Resource};
@@ -178,10 +178,7 @@ fn tell(review: &mut Review, was: Option<&Meant>, is: Option<&Meant>) -> Result<
         None => text.to_owned(),
     };
     review.permissions = Permissions::between(existing.iter().map(|r| &**r), desired.iter().map(|r| &**r), same);
-    let beyond = |meant: &Meant| -> Vec<Refusal> {
-        let exceeded = policy::exceeded(&meant.stack.limits, &meant.cost);
-        exceeded.map(|(_, message)| Refusal { code: policy::MONEY, message }).collect()
-    };
+    let beyond = |meant: &Meant| policy::beyond(&meant.stack.limits, &meant.cost);
     let before = was.map_or_else(Vec::new, beyond);
     review.refusals = is.map_or_else(Vec::new, beyond);
     review.refusals.retain(|refusal| !before.contains(refusal));

@@ -131,8 +131,9 @@ impl<'a> Lines<'a> {
         Self { text, starts: std::iter::once(0).chain(after_newlines).collect() }
     }
 
-    /// Line and column of a byte, both from 1.
+    /// Line and column of a byte, both from 1; of the last one for what lies beyond.
     pub(crate) fn position(&self, at: usize) -> (usize, usize) {
+        let at = self.text.floor_char_boundary(at.min(self.text.len()));
         let line = self.starts.partition_point(|start| *start <= at);
         let start = self.starts.get(line - 1).copied().unwrap_or(0);
         (line, self.text[start..at].chars().count() + 1)

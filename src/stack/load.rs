@@ -11,6 +11,7 @@ use super::finding::{Finding, Lines, Problem, Severity};
 use super::node::Node;
 use super::secrets::{self, Language};
 use super::{BootstrapWork, JobWork, Stack, Weights, lint, read, waiver};
+use crate::text::counted;
 
 /// No stack is longer.
 const LONGEST_STACK: u64 = 1 << 20;
@@ -54,7 +55,7 @@ impl fmt::Display for Broken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let file = self.findings.first().map_or("stack", |finding| finding.file.as_str());
         let errors = self.findings.iter().filter(|finding| finding.severity == Severity::Error).count();
-        write!(f, "{file}: {errors} {}", if errors == 1 { "error" } else { "errors" })
+        write!(f, "{file}: {}", counted(errors, "error"))
     }
 }
 
@@ -131,7 +132,7 @@ fn read_text(files: &dyn Files, file: &str, text: String, folder: &Path) -> Resu
     findings.truncate(MOST_FINDINGS);
     findings.sort_by_key(|finding| (finding.span.start, finding.code));
     let errors = || findings.iter().filter(|finding| finding.severity == Severity::Error);
-    let today = jiff::Zoned::now().date();
+    let today = waiver::today();
     match stack.filter(|(stack, _)| errors().all(|error| waiver::is_waived(error, &stack.waivers, today))) {
         Some((stack, root)) => Ok(Loaded { stack, source, findings, root }),
         None => Err(Broken { sources: vec![source], findings }),

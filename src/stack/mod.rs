@@ -44,7 +44,7 @@ pub use quantity::{Money, Period};
 pub use release::Release;
 pub use schema::schema;
 pub(crate) use waiver::waive;
-pub use waiver::{Waived, Waiver};
+pub use waiver::{Waived, Waiver, today};
 
 /// Everything one environment consists of.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
@@ -363,6 +363,15 @@ impl Stack {
             Some((_, version)) if version.starts_with("3.") => Some(version.to_owned()),
             _ => cluster.release.default_python().map(str::to_owned),
         }
+    }
+
+    /// Nodes of arm64, where there are any, as in `m6g.xlarge of group core`.
+    #[must_use]
+    pub fn arm_nodes(&self) -> Option<String> {
+        let mut groups = self.cluster.iter().flat_map(Cluster::groups);
+        let is_arm = |kind: &str| facts::instance_type(kind).is_some_and(|facts| facts.arch == "arm64");
+        let (part, group) = groups.find(|(_, group)| is_arm(&group.instance_type))?;
+        Some(format!("{} of group {part}", group.instance_type))
     }
 
     /// Whether TensorFlow comes with the release, so that no package may bring a second one.

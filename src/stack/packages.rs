@@ -4,7 +4,7 @@
 use std::cmp::Ordering;
 
 use super::finding::{Severity, nearest};
-use super::job::normal_package;
+use super::job::{is_tensorflow, normal_package};
 
 /// The newest wheels that the Python of a release can install: later ones were never built for it.
 /// From the files of the Python package index.
@@ -141,6 +141,27 @@ pub(crate) fn version(written: &str, version: &str, python: &str) -> Option<Verd
         });
     }
     None
+}
+
+/// TensorFlow beside the release's own.
+pub(crate) fn twice(written: &str, application: bool) -> Option<Verdict> {
+    (application && is_tensorflow(&normal_package(written))).then(|| Verdict {
+        code: "FI607",
+        severity: Severity::Error,
+        message: "TensorFlow comes as an application already: two versions would meet in one process".into(),
+        hint: "remove the package, or the application".into(),
+    })
+}
+
+/// What is not built for arm64, where `arm` says which nodes are.
+pub(crate) fn foreign(written: &str, arm: Option<&str>) -> Option<Verdict> {
+    let arm = arm.filter(|_| normal_package(written) == "tensorflow-cpu")?;
+    Some(Verdict {
+        code: "FI608",
+        severity: Severity::Error,
+        message: format!("tensorflow-cpu has no wheel for arm64, which {arm} is"),
+        hint: "install `tensorflow` of the same version".into(),
+    })
 }
 
 /// Whether a text is one exact version, as PEP 440 has them.

@@ -39,6 +39,11 @@ fn stands(finding: &Finding) -> bool {
     finding.code.starts_with("FI7") || (finding.severity == Severity::Error && !DOUBTFUL.contains(&finding.code))
 }
 
+/// The day, where this machine is.
+pub fn today() -> Date {
+    jiff::Zoned::now().date()
+}
+
 /// Whether a finding is waived on a day.
 pub(super) fn is_waived(finding: &Finding, waivers: &[Waiver], today: Date) -> bool {
     !stands(finding) && waivers.iter().any(|waiver| waiver.names(finding) && today <= waiver.until)

@@ -6,6 +6,7 @@ use std::ops::Range;
 use serde_json::{Value, json};
 
 use crate::check::Checked;
+use crate::stack::finding::Lines;
 use crate::stack::{Finding, Severity, Source};
 
 const SCHEMA: &str = "https://json.schemastore.org/sarif-2.1.0.json";
@@ -38,6 +39,7 @@ fn rule(code: &str) -> Value {
 
 fn result(finding: &Finding, because: Option<&str>, sources: &[Source]) -> Value {
     let source = sources.iter().find(|source| source.file == finding.file);
+    let lines = source.map(|source| Lines::of(&source.text));
     let level = match finding.severity {
         Severity::Error => "error",
         Severity::Warning => "warning",
@@ -45,8 +47,8 @@ fn result(finding: &Finding, because: Option<&str>, sources: &[Source]) -> Value
     };
     let hint = finding.hint.as_ref().map(|hint| format!("\nhelp: {hint}")).unwrap_or_default();
     let artifact = json!({"uri": uri(&finding.file)});
-    let place = match source {
-        Some(source) => region(&source.text, &finding.span),
+    let place = match &lines {
+        Some(lines) => region(lines, &finding.span),
         None => json!({"startLine": finding.line, "startColumn": finding.column}),
     };
     let mut result = json!({
@@ -58,9 +60,9 @@ fn result(finding: &Finding, because: Option<&str>, sources: &[Source]) -> Value
     if let Some(because) = because {
         result["suppressions"] = json!([{"kind": "inSource", "justification": because}]);
     }
-    if let (Some(fix), Some(source)) = (&finding.fix, source) {
+    if let (Some(fix), Some(lines)) = (&finding.fix, &lines) {
         let replacement = json!({
-            "deletedRegion": region(&source.text, &fix.span),
+            "deletedRegion": region(lines, &fix.span),
             "insertedContent": {"text": fix.text},
         });
         let change = json!({"artifactLocation": artifact, "replacements": [replacement]});
@@ -70,14 +72,8 @@ fn result(finding: &Finding, because: Option<&str>, sources: &[Source]) -> Value
 }
 
 /// Lines and columns of some bytes, from 1, the end exclusive.
-fn region(text: &str, span: &Range<usize>) -> Value {
-    let place = |at: usize| {
-        let before = &text[..text.floor_char_boundary(at.min(text.len()))];
-        let line = before.matches('\n').count() + 1;
-        let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
-        (line, column)
-    };
-    let ((start_line, start_column), (end_line, end_column)) = (place(span.start), place(span.end));
+fn region(lines: &Lines<'_>, span: &Range<usize>) -> Value {
+    let ((start_line, start_column), (end_line, end_column)) = (lines.position(span.start), lines.position(span.end));
     json!({"startLine": start_line, "startColumn": start_column, "endLine": end_line, "endColumn": end_column})
 }
 

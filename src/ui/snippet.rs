@@ -5,6 +5,7 @@ use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 
 use crate::stack::{Finding, Severity, Source};
+use crate::text::counted;
 
 /// How the text may look.
 #[derive(Debug, Clone, Copy)]
@@ -40,7 +41,6 @@ pub fn render(findings: &[Finding], sources: &[Source], style: Style) -> String 
 #[must_use]
 pub fn summary(findings: &[Finding]) -> String {
     let count = |severity| findings.iter().filter(|finding| finding.severity == severity).count();
-    let counted = |count: usize, noun| format!("{count} {noun}{}", if count == 1 { "" } else { "s" });
     let (errors, warnings) = (count(Severity::Error), count(Severity::Warning));
     format!("{}, {}", counted(errors, "error"), counted(warnings, "warning"))
 }

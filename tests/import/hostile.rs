@@ -2,23 +2,13 @@
 
 use std::fs;
 
-use super::run;
+use super::{run, told};
 
 fn refused(name: &str, text: &str) -> String {
     let folder = tempfile::tempdir().expect("a folder");
     fs::write(folder.path().join(name), text).expect("written");
     let ran = run(folder.path(), &["import", name, "--output", "json"]).expect(2);
-    let findings = ran.json()["findings"].as_array().expect("findings").clone();
-    let line = |finding: &serde_json::Value| {
-        format!(
-            "{} {}:{} {}",
-            finding["code"].as_str().unwrap_or_default(),
-            finding["line"],
-            finding["column"],
-            finding["message"].as_str().unwrap_or_default()
-        )
-    };
-    findings.iter().map(line).collect::<Vec<_>>().join("\n")
+    told(&ran).join("\n")
 }
 
 #[test]

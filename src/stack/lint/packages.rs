@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::Cx;
-use crate::stack::facts::instance_type;
 use crate::stack::packages::{self, Verdict, is_version};
 use crate::stack::{BootstrapWork, JobWork, Kind, Weights, is_tensorflow, normal_package};
 
@@ -56,28 +55,25 @@ fn pinned(cx: &mut Cx<'_>, path: &[&str], name: &str, version: &str) {
 /// One TensorFlow, of the right kind, where the template needs it.
 fn tensorflow(cx: &mut Cx<'_>) {
     let stack = cx.stack;
-    let Some(cluster) = &stack.cluster else { return };
-    let arm = cluster
-        .groups()
-        .find(|(_, group)| instance_type(&group.instance_type).is_some_and(|facts| facts.arch == "arm64"));
+    if stack.cluster.is_none() {
+        return;
+    }
+    let arm = stack.arm_nodes();
     let mut found: Vec<&str> = Vec::new();
     for (index, action) in stack.bootstrap.iter().enumerate() {
-        let BootstrapWork::Template { packages, .. } = &action.work else { continue };
+        let BootstrapWork::Template { packages: asked, .. } = &action.work else { continue };
         let index = index.to_string();
-        let named = packages.keys().map(|name| (name, normal_package(name)));
-        for (name, plain) in named.filter(|(_, plain)| is_tensorflow(plain)) {
+        let named = asked.keys().map(|name| (name, normal_package(name)));
+        for (name, _) in named.filter(|(_, plain)| is_tensorflow(plain)) {
             let path = ["bootstrap", &index, "packages", name];
-            if stack.tensorflow_application() {
-                let message = "TensorFlow comes as an application already: two versions would meet in one process";
-                cx.error("FI607", &path, message, "remove the package, or the application");
+            let twice = packages::twice(name, stack.tensorflow_application());
+            for Verdict { code, severity, message, hint } in
+                twice.into_iter().chain(packages::foreign(name, arm.as_deref()))
+            {
+                cx.add(severity, code, &path, message, hint);
             }
             if let Some(earlier) = found.first() {
                 cx.error("FI607", &path, format!("`{earlier}` is TensorFlow already"), "keep one of the two");
-            }
-            if let ("tensorflow-cpu", Some((part, group))) = (plain.as_str(), arm) {
-                let message =
-                    format!("tensorflow-cpu has no wheel for arm64, which {} of group {part} is", group.instance_type);
-                cx.error("FI608", &path, message, "install `tensorflow` of the same version");
             }
             found.push(name);
         }

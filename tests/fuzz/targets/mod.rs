@@ -143,7 +143,7 @@ fn own_scripts(data: &[u8]) {
     let stack = stack::load_text("own.yaml", OWN.into(), Path::new("")).expect("is a stack").stack;
     let found = |text: &str| {
         let text = Text { file: "own".into(), text: text.to_owned(), language, origin: Origin::File };
-        check::script(&text, &stack)
+        check::script(text, &stack)
     };
     let findings = found(text);
     let lines = text.split('\n').count();
