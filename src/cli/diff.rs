@@ -85,7 +85,7 @@ fn show(ui: Ui, report: &Report) -> Result<(), Failure> {
 }
 
 fn code(ui: Ui, args: &Args, report: &Report) -> u8 {
-    if report.stacks.iter().any(crate::review::Review::broken) {
+    if report.stacks.iter().any(|review| review.broken() || review.errors > 0) {
         return if args.detailed_exitcode { FAILED } else { USAGE };
     }
     let mut held: Vec<&str> = Vec::new();

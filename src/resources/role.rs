@@ -190,7 +190,7 @@ fn canonical(document: &Value) -> Value {
         Value::Array(list) if list.len() == 1 => canonical(&list[0]),
         Value::Array(list) => {
             let mut list: Vec<Value> = list.iter().map(canonical).collect();
-            list.sort_by_key(Value::to_string);
+            list.sort_by_cached_key(Value::to_string);
             Value::Array(list)
         }
         Value::Object(map) => map.iter().map(|(k, v)| (k.clone(), canonical(v))).collect(),

@@ -69,6 +69,7 @@ pub fn compare(pair: &Pair, from: &Side, to: &Side, terms: Terms) -> Review {
         notes: notes(pair, old.as_ref(), new.as_ref(), from, to),
         plan: Plan { steps: vec![] },
         anew: None,
+        blind: old.as_ref().is_some_and(|half| half.meant.is_none()),
         details: vec![],
         declared: vec![],
         running: Running { effect: "none", minutes: None, usd: None, text: String::new() },
@@ -78,6 +79,7 @@ pub fn compare(pair: &Pair, from: &Side, to: &Side, terms: Terms) -> Review {
         residency: residency(was, is, new.as_ref()),
         permissions: Permissions::default(),
         scripts: vec![],
+        errors: new.as_ref().map_or(0, |half| half.errors),
         findings: vec![],
         mended: vec![],
         sources: new.as_ref().map_or_else(Vec::new, |half| half.sources.clone()),
@@ -85,6 +87,10 @@ pub fn compare(pair: &Pair, from: &Side, to: &Side, terms: Terms) -> Review {
         risk: Risk::default(),
     };
     (review.findings, review.mended) = findings(old.as_ref(), new.as_ref(), from, to);
+    if pair.new.is_none() {
+        // What is gone is not mended.
+        review.mended.clear();
+    }
     let is_broken = new.as_ref().is_some_and(|half| half.meant.is_none());
     if !is_broken && let Err(error) = tell(&mut review, was, is) {
         // Lints keep what cannot be ordered from getting here.
@@ -161,23 +167,40 @@ fn tell(review: &mut Review, was: Option<&Meant>, is: Option<&Meant>) -> Result<
         }
     }
     let stays = elsewhere.as_ref().map(|(_, place)| place.as_str());
+    if let Some(place) = stays {
+        let up = if both.is_some_and(|(was, is)| was.stack.name == is.stack.name && was.account == is.account) {
+            "`up` refuses it as long as the old one is there"
+        } else {
+            "`up` makes a new one beside the old one"
+        };
+        review.notes.push(format!("{up}: what is there stays with {place} until it is destroyed with its old file"));
+    }
     review.lost = effects::losses(&review.plan.steps, stays, is.is_none());
     if let Some((was, is)) = both {
         review.scripts = scripts(&was.materials, &is.materials);
-        review.details = declared::hashed(Some(&was.written), Some(&is.written));
-        review.declared = declared::quiet(Some(&was.written), Some(&is.written));
+        review.details = declared::hashed(&was.written, &is.written);
+        review.declared = declared::quiet(&was.written, &is.written);
         if elsewhere.is_none() {
             name_renamed(&mut review.plan, &was.written, &is.written);
         }
     }
     let same = |text: &str| match both.filter(|_| elsewhere.is_some()) {
-        Some((was, is)) => text
-            .replace(&was.stack.name, &is.stack.name)
-            .replace(was.stack.region.as_str(), is.stack.region.as_str())
-            .replace(&was.account, &is.account),
+        Some((was, is)) => {
+            // A region stands in ARNs and endpoints; in a list of regions it is no name of ours.
+            let (old, new) = (was.stack.region, is.stack.region);
+            let text = text.replace(&format!(":{old}:"), &format!(":{new}:"));
+            let text = text.replace(&format!(".{old}."), &format!(".{new}."));
+            text.replace(&was.stack.name, &is.stack.name).replace(&was.account, &is.account)
+        }
         None => text.to_owned(),
     };
-    review.permissions = Permissions::between(existing.iter().map(|r| &**r), desired.iter().map(|r| &**r), same);
+    let changed: BTreeSet<&Address> =
+        review.plan.steps.iter().filter(|step| step.action != Action::Keep).map(|step| &step.address).collect();
+    let roles = |of: &'_ [Arc<dyn Resource>]| -> Resources {
+        let changed = |resource: &&Arc<dyn Resource>| changed.contains(&resource.address());
+        of.iter().filter(|resource| resource.address().kind == "role").filter(changed).cloned().collect()
+    };
+    review.permissions = Permissions::between(&roles(existing), &roles(desired), same);
     let beyond = |meant: &Meant| policy::beyond(&meant.stack.limits, &meant.cost);
     let before = was.map_or_else(Vec::new, beyond);
     review.refusals = is.map_or_else(Vec::new, beyond);
@@ -290,7 +313,7 @@ fn notes(pair: &Pair, old: Option<&Half>, new: Option<&Half>, from: &Side, to: &
 fn findings(old: Option<&Half>, new: Option<&Half>, from: &Side, to: &Side) -> (Vec<Finding>, Vec<Finding>) {
     let of = |half: Option<&Half>| half.map_or_else(Vec::new, |half| half.findings.clone());
     // What hinders everything is told whole, however old it is.
-    let all = new.filter(|half| half.meant.is_none()).map(|half| half.findings.clone());
+    let all = new.filter(|half| half.errors > 0).map(|half| half.findings.clone());
     let (old, mut new) = (of(old), of(new));
     let mut mended = Vec::new();
     for finding in old {

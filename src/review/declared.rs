@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use crate::stack::{
-    Bootstrap, BootstrapWork, Configuration, Job, JobWork, Links, OnFailure, PackagesFrom, Stack, Weights,
+    Bootstrap, BootstrapWork, Cluster, Configuration, Job, JobWork, Links, OnFailure, PackagesFrom, Stack, Weights,
 };
 
 /// A value that differs; `None` is unsaid.
@@ -30,14 +30,10 @@ fn differences(old: &Values, new: &Values) -> Vec<Said> {
         .collect()
 }
 
-fn between(old: Option<&Stack>, new: Option<&Stack>, values: impl Fn(&Stack) -> Values) -> Vec<Said> {
-    // A stack that comes or goes is told whole.
-    old.zip(new).map_or_else(Vec::new, |(old, new)| differences(&values(old), &values(new)))
-}
-
-/// What differs without any resource that differs: limits, uploads, how jobs are called.
-pub(super) fn quiet(old: Option<&Stack>, new: Option<&Stack>) -> Vec<Said> {
-    between(old, new, |stack| {
+/// What differs without any resource that differs: limits, uploads, how jobs are called. A job that comes or goes has its
+/// step.
+pub(super) fn quiet(old: &Stack, new: &Stack) -> Vec<Said> {
+    let values = |stack: &Stack, other: &Stack| {
         let mut all = Values::new();
         let mut say = |field: String, value: Option<String>| {
             if let Some(value) = value {
@@ -61,11 +57,12 @@ pub(super) fn quiet(old: Option<&Stack>, new: Option<&Stack>) -> Vec<Said> {
         for (to, from) in sent {
             say(format!("uploads.{to}"), Some(from.into_iter().collect::<Vec<_>>().join(", ")));
         }
-        for (key, job) in jobs {
+        for (key, job) in jobs.iter().filter(|(key, _)| other.jobs.contains_key(*key)) {
             of_job(key, job, &mut say);
         }
         all
-    })
+    };
+    differences(&values(old, new), &values(new, old))
 }
 
 fn of_job(key: &str, job: &Job, say: &mut impl FnMut(String, Option<String>)) {
@@ -100,15 +97,13 @@ fn of_job(key: &str, job: &Job, say: &mut impl FnMut(String, Option<String>)) {
 }
 
 /// What a cluster's words in a plan stand for: settings by classification, bootstrap actions by package and argument.
-pub(super) fn hashed(old: Option<&Stack>, new: Option<&Stack>) -> Vec<Said> {
-    between(old, new, |stack| {
+pub(super) fn hashed(old: &Stack, new: &Stack) -> Vec<Said> {
+    let values = |stack: &Stack, cluster: &Cluster| {
         let mut all = Values::new();
-        if let Some(cluster) = &stack.cluster {
-            flatten("configurations", &cluster.configurations, &mut all);
-            all.insert("applications".into(), cluster.applications.join(", "));
-            for (part, group) in cluster.groups() {
-                flatten(&format!("{part}.configurations"), &group.configurations, &mut all);
-            }
+        flatten("configurations", &cluster.configurations, &mut all);
+        all.insert("applications".into(), cluster.applications.join(", "));
+        for (part, group) in cluster.groups() {
+            flatten(&format!("{part}.configurations"), &group.configurations, &mut all);
         }
         for action in &stack.bootstrap {
             of_action(action, &mut all);
@@ -118,7 +113,9 @@ pub(super) fn hashed(old: Option<&Stack>, new: Option<&Stack>) -> Vec<Said> {
             all.insert("bootstrap".into(), order.join(", "));
         }
         all
-    })
+    };
+    let Some((was, is)) = old.cluster.as_ref().zip(new.cluster.as_ref()) else { return vec![] };
+    differences(&values(old, was), &values(new, is))
 }
 
 fn of_action(action: &Bootstrap, all: &mut Values) {

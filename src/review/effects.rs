@@ -28,7 +28,7 @@ pub struct Loss {
 /// What a cluster sees of it that runs at the time.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Running {
-    /// `none`, `kept`, `changed`, `replaced`, `ended`.
+    /// `none`, `kept`, `changed`, `replaced`, `ended`; `left` where nothing ends it; `unknown`.
     pub effect: &'static str,
     /// Until its successor can be used.
     pub minutes: Option<u64>,
@@ -90,7 +90,10 @@ pub(super) fn losses(steps: &[Step<Resources>], elsewhere: Option<&str>, removed
                     match change.field {
                         "expire" => expiries(&change.from, &change.to).into_iter().for_each(&mut lose),
                         "versioning" if change.to == Value::Bool(false) => {
-                            lose("older versions: from now on what is overwritten or deleted is gone".into());
+                            lose(
+                                "older versions are kept no more: what is overwritten or deleted from now on is gone"
+                                    .into(),
+                            );
                         }
                         _ => {}
                     }
@@ -132,6 +135,13 @@ pub(super) fn running(review: &Review, cost: Option<&Cost>, protected: bool) -> 
     let usd = cost.and_then(|cost| cost.hourly.total).map(|hour| cents(hour * START.as_secs_f64() / 3600.0));
     let paid = usd.map_or_else(|| "an amount that is not known".into(), |usd| format!("{usd:.2} USD"));
     let simple = |effect, text: &str| Running { effect, minutes: None, usd: None, text: text.to_owned() };
+    if review.blind {
+        return simple("unknown", "not known: what was before cannot be read");
+    }
+    let had = step.is_some_and(|step| step.existing.is_some());
+    if had && (review.anew.is_some() || review.status == Status::Removed) {
+        return simple("left", "a running cluster works on, and costs, until the old stack is destroyed");
+    }
     let job = review.scripts.iter().any(|script| script.name.starts_with("job-"));
     match step.map(|step| &step.action) {
         Some(Action::Create) => simple("none", "there was no cluster before"),
@@ -168,6 +178,11 @@ pub(super) fn risk(review: &Review) -> Risk {
     let mut say = |level, reason: String| reasons.push((level, reason));
     if review.status == Status::Broken {
         say(Level::High, "the stack cannot be worked with".into());
+    } else if review.errors > 0 {
+        say(Level::High, counted(review.errors, "error"));
+    }
+    if review.blind {
+        say(Level::Medium, "what was before cannot be read: what is replaced or lost is not known".into());
     }
     if !review.residency.ok {
         say(Level::High, review.residency.text.clone());

@@ -86,6 +86,8 @@ pub struct Review {
     pub plan: Plan<Arc<dyn Resource>>,
     /// Why all of it is made anew, if it is: another region, account or name.
     pub anew: Option<String>,
+    /// Whether the old side is there and cannot be read: what is replaced or lost is not known then.
+    pub blind: bool,
     /// What the hashes in the plan stand for.
     pub details: Vec<Said>,
     /// What differs without any resource that differs.
@@ -97,7 +99,9 @@ pub struct Review {
     pub residency: Residency,
     pub permissions: Permissions,
     pub scripts: Vec<Script>,
-    /// Those that were not there before.
+    /// How many errors the new side has.
+    pub errors: usize,
+    /// Those that were not there before; all of them, where one is an error.
     pub findings: Vec<Finding>,
     /// Those that are there no more.
     pub mended: Vec<Finding>,
@@ -177,7 +181,12 @@ impl Review {
         effects::alarms(self)
     }
 
-    /// Whether the new side has errors.
+    /// Whether there is anything to say.
+    pub fn worth_a_word(&self) -> bool {
+        self.changes() || self.errors > 0
+    }
+
+    /// Whether nothing can be planned.
     pub fn broken(&self) -> bool {
         self.status == Status::Broken
     }
@@ -203,7 +212,7 @@ impl Report {
 
     /// The stacks there is something to say of, gravest first.
     pub fn worth_a_word(&self) -> Vec<&Review> {
-        let mut told: Vec<&Review> = self.stacks.iter().filter(|review| review.changes()).collect();
+        let mut told: Vec<&Review> = self.stacks.iter().filter(|review| review.worth_a_word()).collect();
         told.sort_by_key(|review| std::cmp::Reverse(review.risk.level));
         told
     }

@@ -2,6 +2,7 @@
 //! order, a name or a merged statement changes nothing. It compares what is written, and never asks AWS what that means.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use serde::Serialize;
 use serde_json::Value;
@@ -37,15 +38,11 @@ impl Permissions {
         self.added.is_empty() && self.removed.is_empty()
     }
 
-    /// Compares the roles among two sets of resources. `same` turns what the old ones are called into what the new ones
-    /// are, where all of it is made anew under other names.
-    pub(super) fn between<'a>(
-        old: impl Iterator<Item = &'a dyn Resource>,
-        new: impl Iterator<Item = &'a dyn Resource>,
-        same: impl Fn(&str) -> String,
-    ) -> Self {
-        let old: BTreeSet<Permission> = old.flat_map(|role| of(role, &same)).collect();
-        let new: BTreeSet<Permission> = new.flat_map(|role| of(role, &str::to_owned)).collect();
+    /// Compares roles. `same` turns what the old ones are called into what the new ones are, where all of it is made anew
+    /// under other names.
+    pub(super) fn between(old: &[Arc<dyn Resource>], new: &[Arc<dyn Resource>], same: impl Fn(&str) -> String) -> Self {
+        let old: BTreeSet<Permission> = old.iter().flat_map(|role| of(&**role, &same)).collect();
+        let new: BTreeSet<Permission> = new.iter().flat_map(|role| of(&**role, &str::to_owned)).collect();
         let added: Vec<Permission> = new.difference(&old).cloned().collect();
         let removed: Vec<Permission> = old.difference(&new).cloned().collect();
         let known: BTreeSet<&str> = old.iter().map(|permission| permission.role.as_str()).collect();
@@ -115,20 +112,20 @@ fn covers(wide: &str, narrow: &str) -> bool {
     wide[w..].iter().all(|c| *c == '*')
 }
 
-/// The permissions of a resource; none of one that is no role.
-fn of(resource: &dyn Resource, same: &impl Fn(&str) -> String) -> Vec<Permission> {
-    let role = resource.address().to_string();
-    let fields = resource.fields();
-    let document = |name: &str| fields.iter().find(|field| field.name == name).map(|field| &field.value);
+/// The permissions of a role.
+fn of(role: &dyn Resource, same: &impl Fn(&str) -> String) -> Vec<Permission> {
+    let address = role.address().to_string();
+    let fields = role.fields();
     let mut found = Vec::new();
     for (name, on) in [("policy", ["Resource", "NotResource"]), ("trust", ["Principal", "NotPrincipal"])] {
-        for statement in document(name).map(statements).into_iter().flatten() {
+        let document = fields.iter().find(|field| field.name == name).map(|field| &field.value);
+        for statement in document.map(statements).into_iter().flatten() {
             let condition = statement.get("Condition").map(|condition| same(&condition.to_string()));
             let actions = words(statement, ["Action", "NotAction"]);
             let resources = words(statement, on);
             for action in &actions {
                 found.extend(resources.iter().map(|resource| Permission {
-                    role: role.clone(),
+                    role: address.clone(),
                     effect: statement["Effect"].as_str().unwrap_or_default().to_owned(),
                     action: action.clone(),
                     resource: same(resource),
@@ -235,6 +232,18 @@ mod tests {
             action: action.into(),
             resource: resource.into(),
             condition: condition.map(str::to_owned),
+        }
+    }
+
+    #[test]
+    fn statements_are_found_in_lists_and_under_their_names() {
+        let one = serde_json::json!({"Effect": "Allow", "Action": "a", "Resource": "r"});
+        for document in [
+            serde_json::json!({"Version": "2012-10-17", "Statement": [one]}),
+            serde_json::json!({"Version": "2012-10-17", "Statement": one}),
+            serde_json::json!({"Version": "2012-10-17", "Look": one}),
+        ] {
+            assert_eq!(statements(&document), [&one], "{document}");
         }
     }
 

@@ -8,7 +8,7 @@ pub mod markdown;
 
 use std::fmt::Write;
 
-use self::lines::{Line, Money, amounts, headline, lines, of_permissions, title};
+use self::lines::{Line, Money, amounts, headline, lines, of_permissions, same_cost, title};
 use super::{BOLD, CYAN, DIM, GREEN, RED, YELLOW, snippet};
 use crate::review::{Level, Report, Review, Said, Script};
 use crate::stack::Finding;
@@ -21,7 +21,7 @@ const MOST: usize = 40;
 pub fn text(report: &Report, width: usize) -> String {
     let mut out = format!("{BOLD}{}{BOLD:#}\n", headline(report));
     let _ = writeln!(out, "{DIM}{} -> {}{DIM:#}", report.from, report.to);
-    for review in report.stacks.iter().filter(|review| review.changes()) {
+    for review in report.stacks.iter().filter(|review| review.worth_a_word()) {
         out.push('\n');
         stack(&mut out, review, width);
     }
@@ -56,11 +56,7 @@ fn stack(out: &mut String, review: &Review, width: usize) {
     if !review.broken() {
         let _ = writeln!(out, "{BOLD}Running:{BOLD:#} {}", review.running.text);
     }
-    for Money { what, from, to, more } in amounts(review) {
-        let change = if from == to { to } else { format!("{from} -> {to}") };
-        let more = if more.is_empty() { more } else { format!("  {YELLOW}{more}{YELLOW:#}") };
-        let _ = writeln!(out, "{BOLD}{what}:{BOLD:#} {change}{more}");
-    }
+    cost(out, &amounts(review));
     let style = if review.residency.ok && !review.residency.moved() { GREEN } else { RED };
     let _ = writeln!(out, "{BOLD}EU:{BOLD:#} {style}{}{style:#}", review.residency.text);
     permissions(out, review);
@@ -89,6 +85,18 @@ fn step(out: &mut String, line: &Line, width: usize) {
     }
 }
 
+fn cost(out: &mut String, amounts: &[Money]) {
+    if let Some(same) = same_cost(amounts) {
+        let _ = writeln!(out, "{BOLD}Cost:{BOLD:#} {same}");
+        return;
+    }
+    for (n, Money { what, from, to, more }) in amounts.iter().enumerate() {
+        let name = if n == 0 { "Cost:" } else { "" };
+        let more = if more.is_empty() { String::new() } else { format!("  {YELLOW}{more}{YELLOW:#}") };
+        let _ = writeln!(out, "{BOLD}{name:5}{BOLD:#} {what:26} {from} -> {to}{more}");
+    }
+}
+
 fn permissions(out: &mut String, review: &Review) {
     let told = of_permissions(review);
     if told.is_empty() {
@@ -112,7 +120,7 @@ fn more(out: &mut String, all: usize, noun: &str) {
 fn findings(out: &mut String, review: &Review, width: usize) {
     if !review.findings.is_empty() {
         let style = snippet::Style { width, ..snippet::Style::default() };
-        let heading = if review.broken() { "Findings" } else { "New findings" };
+        let heading = if review.errors > 0 { "Findings" } else { "New findings" };
         let shown = snippet::render(&review.findings, &review.sources, style);
         let _ = writeln!(out, "\n{BOLD}{heading}{BOLD:#}\n{}", shown.trim_end());
     }

@@ -26,6 +26,9 @@ const SLOWLY: Duration = Duration::from_millis(1500);
 /// undone by other calls than those it was made by.
 const TRIES: usize = 3;
 
+/// A command of a trial: seconds of work, on cores that others may use as well. What hangs is found as surely later.
+const AT_MOST: Duration = Duration::from_mins(5);
+
 /// Plain runs after which a person would have to think.
 const RUNS: usize = 3;
 
@@ -243,7 +246,7 @@ impl<'a> Stage<'a> {
         let (mut child, begun) = (self.begin(command, lag), Instant::now());
         let mut slow = lag;
         let mut ended = None;
-        let over = until(Duration::from_mins(1), || {
+        let over = until(AT_MOST, || {
             if slow && begun.elapsed() > SLOWLY {
                 self.aws.set_rate(FAST);
                 slow = false;
@@ -268,7 +271,7 @@ impl<'a> Stage<'a> {
         let (mut child, begun) = (self.begin(command, lag), Instant::now());
         let mut slow = lag;
         let mut ended = None;
-        until(Duration::from_mins(2), || {
+        until(AT_MOST, || {
             if slow && begun.elapsed() > SLOWLY {
                 self.aws.set_rate(FAST);
                 slow = false;

@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use super::lines::{Changed, Line, May, Money, amounts, harmless, headline, lines, of_permissions};
+use super::lines::{Changed, Line, May, Money, amounts, data, harmless, headline, lines, of_permissions, place};
 use crate::review::{Report, Review, Said, Script};
 use crate::script::{self, ScriptError};
 
@@ -14,7 +14,7 @@ pub fn html(report: &Report) -> Result<String, ScriptError> {
     let told = report.worth_a_word();
     let stacks: Vec<Value> = told.iter().enumerate().map(|(n, review)| stack(n + 1, review)).collect();
     let same: Vec<&str> =
-        report.stacks.iter().filter(|review| !review.changes()).map(|review| review.stack.as_str()).collect();
+        report.stacks.iter().filter(|review| !review.worth_a_word()).map(|review| review.stack.as_str()).collect();
     script::embedded(
         "review/page.html.j2",
         &json!({
@@ -43,6 +43,7 @@ fn stack(n: usize, review: &Review) -> Value {
         "status": review.status,
         "notes": review.notes,
         "broken": review.broken(),
+        "errors": review.errors,
         "create": counts.create,
         "update": counts.update,
         "replace": counts.replace,
@@ -54,6 +55,8 @@ fn stack(n: usize, review: &Review) -> Value {
         "amounts": amounts,
         "residency": review.residency,
         "moved": review.residency.moved(),
+        "data": data(review),
+        "place": place(review),
         "permissions": permissions(review),
         "widened": review.permissions.widened.len(),
         "scripts": review.scripts.iter().map(text).collect::<Vec<_>>(),

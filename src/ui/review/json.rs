@@ -41,6 +41,7 @@ fn stack(review: &Review) -> Value {
         "residency": review.residency,
         "permissions": review.permissions,
         "scripts": review.scripts,
+        "errors": review.errors,
         "findings": review.findings,
         "mended": review.mended,
         "refusals": review.refusals,

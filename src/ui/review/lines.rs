@@ -31,10 +31,10 @@ pub(super) struct Changed {
 /// The steps that do something. Where a field is only a hash, what is behind it is told instead.
 pub(super) fn lines(review: &Review) -> Vec<Line> {
     let steps = review.plan.steps.iter().filter(|step| step.action != Action::Keep);
-    steps.map(|step| line(step, &review.details)).collect()
+    steps.map(|step| line(step, review)).collect()
 }
 
-fn line(step: &Step<Arc<dyn Resource>>, details: &[Said]) -> Line {
+fn line(step: &Step<Arc<dyn Resource>>, review: &Review) -> Line {
     let sign = match step.action {
         Action::Keep => " ",
         Action::Create => "+",
@@ -44,11 +44,11 @@ fn line(step: &Step<Arc<dyn Resource>>, details: &[Said]) -> Line {
     };
     let mut changes = Vec::new();
     for change in step.action.changes() {
-        // Policies are told by permission.
-        if step.address.kind == "role" && ["policy", "trust"].contains(&change.field) {
+        // Policies are told by permission, and of an object one hash is enough.
+        if [("role", "policy"), ("role", "trust"), ("object", "etag")].contains(&(step.address.kind, change.field)) {
             continue;
         }
-        let behind = if step.address.kind == "cluster" { behind(change.field, details) } else { vec![] };
+        let behind = if step.address.kind == "cluster" { behind(change.field, &review.details) } else { vec![] };
         if !behind.is_empty() {
             let word =
                 |value: &Option<String>| value.as_ref().map_or_else(|| "none".into(), |value| format!("\"{value}\""));
@@ -68,7 +68,8 @@ fn line(step: &Step<Arc<dyn Resource>>, details: &[Said]) -> Line {
         }));
     }
     let policy = step.address.kind == "role" && changes.is_empty() && step.note.is_none();
-    let note = step.note.clone().or_else(|| {
+    // Why all of it is made anew is told once.
+    let note = step.note.clone().filter(|note| review.anew.as_ref() != Some(note)).or_else(|| {
         (policy && matches!(step.action, Action::Update(_))).then(|| "what it may do: see its permissions".into())
     });
     for changed in &mut changes {
@@ -107,11 +108,41 @@ pub(super) fn amounts(review: &Review) -> Vec<Money> {
         return vec![];
     }
     let life = |pick: fn(&Lives) -> Option<f64>| move |cost: &Cost| pick(&cost.lives);
-    let mut all = vec![amount("Cost an hour", from, to, |cost| cost.hourly.total)];
-    all.push(amount("Until its end", from, to, life(|lives| lives.until_end)));
-    all.push(amount("Forgotten for a night", from, to, life(|lives| lives.forgotten_night)));
-    all.push(amount("Forgotten for a weekend", from, to, life(|lives| lives.forgotten_weekend)));
-    all
+    vec![
+        amount("an hour", from, to, |cost| cost.hourly.total),
+        amount("until its end", from, to, life(|lives| lives.until_end)),
+        amount("if forgotten for a night", from, to, life(|lives| lives.forgotten_night)),
+        amount("if forgotten for a weekend", from, to, life(|lives| lives.forgotten_weekend)),
+    ]
+}
+
+/// All amounts in one line, where none of them differs.
+pub(super) fn same_cost(amounts: &[Money]) -> Option<String> {
+    let same = !amounts.is_empty() && amounts.iter().all(|money| money.from == money.to);
+    let told = amounts.iter().map(|Money { what, to, .. }| format!("{to} {what}")).collect::<Vec<_>>();
+    same.then(|| format!("{}, as before", told.join(", ")))
+}
+
+/// What becomes of the data, in a word.
+pub(super) fn data(review: &Review) -> &'static str {
+    if !review.lost.is_empty() {
+        "lost"
+    } else if review.broken() || review.blind {
+        "not known"
+    } else {
+        "kept"
+    }
+}
+
+/// Where it lives, in a word or two.
+pub(super) fn place(review: &Review) -> String {
+    let region = review.residency.to.or(review.residency.from.filter(|_| !review.broken()));
+    let region = region.map_or("not known", crate::residency::EuRegion::as_str);
+    match (review.residency.ok, review.residency.moved()) {
+        (false, _) => "leaves the EU".to_owned(),
+        (_, true) => format!("moves to {region}"),
+        _ => region.to_owned(),
+    }
 }
 
 fn amount(what: &'static str, from: Option<&Cost>, to: Option<&Cost>, pick: impl Fn(&Cost) -> Option<f64>) -> Money {
@@ -141,8 +172,10 @@ pub(super) fn of_permissions(review: &Review) -> Vec<May> {
         for group in grouped(of, &permissions.widened) {
             let deny = if group.effect == "Deny" { "never " } else { "" };
             let condition = group.condition.map_or_else(String::new, |condition| format!(" where {condition}"));
+            // A trust names who may take the role.
+            let on = if group.actions.iter().all(|action| action.starts_with("sts:AssumeRole")) { "by" } else { "on" };
             let actions = group.actions.join(", ");
-            let text = format!("{}: {deny}{actions} on {}{condition}", group.role, group.resource);
+            let text = format!("{}: {deny}{actions} {on} {}{condition}", group.role, group.resource);
             told.push(May { sign, text, widened: group.widened });
         }
     }
@@ -161,55 +194,56 @@ pub(super) fn headline(report: &Report) -> String {
     let told = report.worth_a_word();
     let all = report.stacks.len();
     if told.is_empty() {
-        return format!("Nothing changes: {} mean the same.", counted(all, "stack"));
+        let mean = if all == 1 { "means" } else { "mean" };
+        return format!("Nothing changes: {} {mean} the same", counted(all, "stack"));
     }
-    let mut said = Vec::new();
-    let count = |status| told.iter().filter(|review| review.status == status).count();
-    for (status, word) in [
-        (Status::Broken, "broken"),
-        (Status::Removed, "removed"),
-        (Status::Added, "added"),
-        (Status::Changed, "changed"),
-    ] {
-        if count(status) > 0 {
-            said.push(format!("{} {word}", count(status)));
-        }
+    let mut said = vec![who(&told, all)];
+    let effects = |effect: &str| told.iter().filter(|review| review.running.effect == effect).count();
+    for (effect, word) in [("replaced", "replaced"), ("ended", "ended"), ("left", "left behind")] {
+        let count = effects(effect);
+        said.extend((count > 0).then(|| format!("{} {word}", counted(count, "cluster"))));
     }
-    let mut line = format!("{} of {}: {}", told.len(), counted(all, "stack"), said.join(", "));
-    let replaced = told.iter().filter(|review| review.running.effect == "replaced").count();
-    let ended = told.iter().filter(|review| review.running.effect == "ended").count();
+    let sound: Vec<&Review> = told.iter().copied().filter(|review| !review.broken()).collect();
     let lost = told.iter().filter(|review| !review.lost.is_empty()).count();
+    if lost > 0 {
+        said.push(format!("DATA IS LOST in {}", counted(lost, "stack")));
+    } else if told.iter().any(|review| review.blind) {
+        said.push("what is lost is not known".into());
+    } else if !sound.is_empty() {
+        said.push("no data lost".into());
+    }
     let widened: usize = told.iter().map(|review| review.permissions.widened.len()).sum();
-    let mut push = |text: String| {
-        line.push_str("; ");
-        line.push_str(&text);
-    };
-    if replaced > 0 {
-        push(format!("{} replaced", counted(replaced, "cluster")));
+    said.extend((widened > 0).then(|| format!("{} widened", counted(widened, "permission"))));
+    if !sound.is_empty() {
+        said.push(dearer(&sound));
     }
-    if ended > 0 {
-        push(format!("{} ended", counted(ended, "cluster")));
+    if told.iter().any(|review| !review.residency.ok) {
+        said.push("IT WOULD LEAVE THE EU".into());
+    } else if told.iter().any(|review| review.residency.moved()) {
+        said.push("another region of the EU".into());
+    } else if !sound.is_empty() {
+        said.push("stays in the EU".into());
     }
-    push(if lost > 0 { format!("DATA IS LOST in {}", counted(lost, "stack")) } else { "no data lost".into() });
-    if widened > 0 {
-        push(format!("{} widened", counted(widened, "permission")));
+    said.join("; ")
+}
+
+/// `fruits-demo changed`, `3 of 40 stacks: 1 removed, 2 changed`.
+fn who(told: &[&Review], all: usize) -> String {
+    if let [one] = told {
+        let of = if all > 1 { format!(" (1 of {all} stacks)") } else { String::new() };
+        return format!("{} {}{of}", harmless(&one.stack), one.status.word());
     }
-    push(dearer(&told));
-    let abroad = told.iter().any(|review| !review.residency.ok);
-    let moved = told.iter().any(|review| review.residency.moved());
-    push(match (abroad, moved) {
-        (true, _) => "IT WOULD LEAVE THE EU".into(),
-        (_, true) => "another region of the EU".into(),
-        _ => "stays in the EU".into(),
-    });
-    line
+    let count = |status| told.iter().filter(|review| review.status == status).count();
+    let order = [Status::Broken, Status::Removed, Status::Added, Status::Changed];
+    let counts = order.into_iter().filter(|status| count(*status) > 0);
+    let counts: Vec<String> = counts.map(|status| format!("{} {}", count(status), status.word())).collect();
+    format!("{} of {}: {}", told.len(), counted(all, "stack"), counts.join(", "))
 }
 
 /// What an hour of all of them costs more or less.
 fn dearer(told: &[&Review]) -> String {
     let hour = |cost: &Option<Cost>| cost.as_ref().map_or(Some(0.0), |cost| cost.hourly.total);
-    let more: Option<f64> =
-        told.iter().filter(|review| !review.broken()).map(|r| Some(hour(&r.cost_to)? - hour(&r.cost_from)?)).sum();
+    let more: Option<f64> = told.iter().map(|review| Some(hour(&review.cost_to)? - hour(&review.cost_from)?)).sum();
     match more.map(crate::price::cents) {
         None => "an hour's cost is not known".into(),
         Some(0.0) => "same cost".into(),

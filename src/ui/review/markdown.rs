@@ -3,7 +3,9 @@
 
 use std::fmt::Write;
 
-use super::lines::{Line, May, Money, amounts, harmless, headline, lines, of_permissions, title};
+use super::lines::{
+    Line, May, Money, amounts, data, harmless, headline, lines, of_permissions, place, same_cost, title,
+};
 use crate::review::{Level, Report, Review, Script, Status};
 use crate::stack::{Finding, Severity};
 use crate::text::counted;
@@ -100,13 +102,9 @@ fn table(out: &mut String, told: &[&Review], depth: Depth) {
         let hour = hour.map_or_else(String::new, |Money { from, to, more, .. }| {
             if from == to { to } else { format!("{from} → {to} {more}").trim_end().to_owned() }
         });
-        let data = if review.lost.is_empty() { "kept" } else { "**lost**" };
-        let region = review.residency.to.or(review.residency.from).map_or("", crate::residency::EuRegion::as_str);
-        let eu = match (review.residency.ok, review.residency.moved()) {
-            (false, _) => "**leaves the EU**".to_owned(),
-            (_, true) => format!("**moves** to {region}"),
-            _ => region.to_owned(),
-        };
+        let strong = |word: &str, loud: bool| if loud { format!("**{word}**") } else { word.to_owned() };
+        let data = strong(data(review), !review.lost.is_empty());
+        let eu = strong(&place(review), !review.residency.ok || review.residency.moved());
         let risk = match review.risk.level {
             Level::High => "**high**",
             level => level.word(),
@@ -153,9 +151,13 @@ fn stack(out: &mut String, review: &Review, depth: Depth) {
         "- EU: {}",
         if review.residency.ok { plain(&review.residency.text) } else { code(&review.residency.text) }
     );
-    for Money { what, from, to, more } in amounts(review) {
-        let change = if from == to { to } else { format!("{from} → {to} {more}") };
-        let _ = writeln!(out, "- {what}: {}", change.trim_end());
+    let costs = amounts(review);
+    if let Some(same) = same_cost(&costs) {
+        let _ = writeln!(out, "- Cost: {same}");
+    } else {
+        for Money { what, from, to, more } in costs {
+            let _ = writeln!(out, "- Cost {what}: {}", format!("{from} → {to} {more}").trim_end());
+        }
     }
     let mut reasons: Vec<String> = review.risk.reasons.iter().map(|reason| code(reason)).collect();
     reasons.truncate(12);
