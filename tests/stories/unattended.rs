@@ -190,17 +190,17 @@ fn a_workflow_and_a_pipeline_of_a_forge() {
         runs-on: ${{ vars.GUARD_RUNNER || 'ubuntu-24.04' }}
         timeout-minutes: 30 # of which the first run builds most
         steps:
-          - uses: actions/checkout@v4.2.2
+          - uses: actions/checkout@11bd71901bbe5b1630ceea73d27597364c9af683 # v4.2.2
             with:
               persist-credentials: false
           - id: built
-            uses: actions/cache@v4.2.3
+            uses: actions/cache@5a3ec84eff668545956fd18022155c47e93e2684 # v4.2.3
             with:
               path: target/debug/fruitsinfra
               key: fruitsinfra-${{ runner.os }}-${{ runner.arch }}-${{ hashFiles('Cargo.lock', 'src/**', 'templates/**', 'scripts/local_aws/**') }}
           - if: steps.built.outputs.cache-hit != 'true'
             run: cargo build --locked
-          - uses: aws-actions/configure-aws-credentials@v5.1.1
+          - uses: aws-actions/configure-aws-credentials@61815dcd50bd041e203e49132bacad1fd04d2708 # v5.1.1
             with:
               role-to-assume: ${{ inputs.role || vars.GUARD_ROLE_ARN }}
               role-session-name: fruitsinfra-guard
