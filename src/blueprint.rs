@@ -100,8 +100,8 @@ pub fn requests(stack: &Stack) -> Result<BTreeMap<String, Request>, WheelsError>
 fn target(stack: &Stack, action: &str) -> Result<Target, WheelsError> {
     let unknown = |what| WheelsError::Unknown { action: action.to_owned(), what };
     let cluster = stack.cluster.as_ref().ok_or_else(|| unknown("Python"))?;
-    let arch = |(_, group): (&str, &stack::Group)| Some(instance_type(&group.instance_type)?.arch);
-    let found: BTreeSet<&'static str> = cluster.groups().filter_map(arch).collect();
+    let types = cluster.groups().flat_map(|(_, group)| group.types().map(|(name, _)| name));
+    let found: BTreeSet<&'static str> = types.filter_map(|name| Some(instance_type(name)?.arch)).collect();
     if found.len() > 1 {
         return Err(WheelsError::Mixed { action: action.to_owned(), found: found.into_iter().collect() });
     }

@@ -63,7 +63,8 @@ impl fmt::Display for Executor {
 /// Without it YARN ends executors whose Python outgrows the default overhead, and the job with them.
 pub fn executor(cluster: &Cluster) -> Option<Executor> {
     let workers = cluster.core.iter().chain(cluster.task.values());
-    let nodes: Vec<_> = workers.map(|group| instance_type(&group.instance_type)).collect::<Option<_>>()?;
+    let types = workers.flat_map(|group| group.types().map(|(name, _)| name));
+    let nodes: Vec<_> = types.map(instance_type).collect::<Option<_>>()?;
     let smallest = nodes.into_iter().min_by(|a, b| a.memory_gib.total_cmp(&b.memory_gib))?;
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "megabytes of a node")]
     let yarn = (smallest.memory_gib * 1024.0 * 0.75) as u32;

@@ -6,6 +6,7 @@
 //! changes and removes what the file no longer says.
 
 pub mod table;
+mod terms;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,9 +16,10 @@ use crate::blueprint::home_name;
 use crate::blueprint::policies::{keys, regions, s3};
 use crate::cloud::surroundings::Surroundings;
 use crate::resources::{HOME, end, role_path};
-use crate::stack::{Bucket, Existing, Job, NodesRole, Place, Stack};
+use crate::stack::{Bucket, Cluster, Existing, Job, NodesRole, Place, Stack};
 
-use table::{Given, On, Only, TABLE};
+use table::TABLE;
+use terms::{Given, On, Only};
 
 /// IAM's limit for a managed policy, white space not counted.
 pub const MOST_CHARACTERS: usize = 6144;
@@ -77,7 +79,12 @@ fn document(statements: impl Iterator<Item = Value>) -> Value {
 fn statements(stack: &Stack, around: &Surroundings, command: Command) -> Vec<Value> {
     let mut grouped: BTreeMap<(On, Given), BTreeSet<&str>> = BTreeMap::new();
     for row in TABLE.iter().filter(|row| row.by.contains(&command)) {
-        if row.only == Only::WithCluster && stack.cluster.is_none() {
+        let made = match row.only {
+            Only::Ever => true,
+            Only::WithCluster => stack.cluster.is_some(),
+            Only::WithFleets => stack.cluster.as_ref().is_some_and(Cluster::has_fleets),
+        };
+        if !made {
             continue;
         }
         for need in row.needs {

@@ -180,17 +180,42 @@ pub struct Nodes<'a> {
 }
 
 fn nodes<'a>(cluster: &'a Cluster, table: &Table, region: EuRegion) -> Vec<Nodes<'a>> {
-    let nodes = cluster.groups().map(|(_, group)| Nodes {
-        instance_type: &group.instance_type,
-        count: group.count,
-        spot: group.market == Market::Spot,
-        disks: disks(cluster, group),
-    });
-    let mut nodes: Vec<Nodes<'_>> = nodes.collect();
+    let of = |group: &'a Group| {
+        let spot = group.market == Market::Spot;
+        dearest(group, spot, group.count, |name| disks(cluster, group, name), table, region)
+    };
+    let mut nodes: Vec<Nodes<'_>> = cluster.groups().map(|(_, group)| of(group)).collect();
     if let Some(bounds) = &cluster.managed_scaling {
         scaling::at_most(&mut nodes, bounds, cluster.core.is_some(), table, region);
+        return nodes;
     }
+    let more = cluster.groups().filter_map(|(_, group)| Some((group, group.fleet.as_ref()?.spot)));
+    let more = more.filter(|(_, count)| *count > 0);
+    nodes.extend(
+        more.map(|(group, count)| dearest(group, true, count, |name| disks(cluster, group, name), table, region)),
+    );
     nodes
+}
+
+/// So many units of a group in those of its types that would cost most. A type without a price counts as the dearest: what
+/// it may cost is not known then.
+fn dearest<'a>(
+    group: &'a Group,
+    spot: bool,
+    units: u32,
+    disks: impl Fn(&str) -> Option<f64>,
+    table: &Table,
+    region: EuRegion,
+) -> Nodes<'a> {
+    let of = |(name, weight): (&'a str, u32)| Nodes {
+        instance_type: name,
+        count: units.div_ceil(weight.max(1)),
+        spot,
+        disks: disks(name),
+    };
+    let hour = |nodes: &Nodes<'_>| of_nodes(table, region, &[*nodes], &mut vec![]).total.unwrap_or(f64::INFINITY);
+    let first = of((&group.instance_type, 1));
+    group.types().map(of).max_by(|a, b| hour(a).total_cmp(&hour(b))).unwrap_or(first)
 }
 
 /// An hour of these nodes in a region, Spot priced as on-demand. What no price is known of is named in `unknown`.
@@ -225,8 +250,8 @@ fn of_nodes_at(table: &Table, region: EuRegion, nodes: &[Nodes<'_>], spot: f64, 
     Hourly { ec2, emr, ebs, ipv4, total: sum(vec![ec2, emr, ebs, ipv4]) }
 }
 
-/// GB of EBS a node of this group: what is said, else what EMR attaches.
-fn disks(cluster: &Cluster, group: &Group) -> Option<f64> {
+/// GB of EBS a node of this group and type: what is said, else what EMR attaches.
+fn disks(cluster: &Cluster, group: &Group, instance_type: &str) -> Option<f64> {
     // Other kinds cost otherwise, and so does more speed than gp3 brings along: no price of that is known here.
     let beyond = |volume: &Volume| {
         let faster = volume.iops.is_some_and(|iops| iops > 3000) || volume.throughput.is_some_and(|mib| mib > 125);
@@ -240,7 +265,7 @@ fn disks(cluster: &Cluster, group: &Group) -> Option<f64> {
         .as_ref()
         .map_or_else(|| if cluster.release.at_least(6, 10) { ROOT } else { 10.0 }, |root| f64::from(root.size));
     let said: f64 = group.volumes.iter().map(|volume| f64::from(volume.size) * f64::from(volume.per_instance)).sum();
-    if group.volumes.is_empty() { Some(root + attached(&group.instance_type)?) } else { Some(root + said) }
+    if group.volumes.is_empty() { Some(root + attached(instance_type)?) } else { Some(root + said) }
 }
 
 /// GB of the root disk from release 6.10 on (EMR's management guide, "Customizing the Amazon EBS root device volume").

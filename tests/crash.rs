@@ -45,6 +45,11 @@ fn a_change_killed_at_any_operation_is_completed_by_running_it_again() {
 }
 
 #[test]
+fn a_change_of_fleets_killed_at_any_operation_is_completed_by_running_it_again() {
+    at_every_operation_of(&[Flow::UpWithChanges, Flow::UpWithReplacement], true);
+}
+
+#[test]
 fn a_replacement_killed_at_any_operation_is_completed_by_running_it_again() {
     at_every_operation(&[Flow::UpWithReplacement]);
 }
@@ -123,7 +128,11 @@ fn a_job_on_spark_killed_twice_is_one_step_and_its_results_are_whole() {
 }
 
 fn at_every_operation(flows: &[Flow]) {
-    let missed = suite(flows, |stage, draw| {
+    at_every_operation_of(flows, false);
+}
+
+fn at_every_operation_of(flows: &[Flow], fleets: bool) {
+    let missed = suite_of(flows, fleets, |stage, draw| {
         let mut trials = Vec::new();
         for flow in flows {
             trials.extend(stage.chart.one_each(*flow, draw).into_iter().map(|point| Trial::of(*flow, point)));
@@ -134,12 +143,16 @@ fn at_every_operation(flows: &[Flow]) {
     assert!(missed.is_empty(), "seed {SEED}: never came to {}", missed.join(", "));
 }
 
-/// Plays what is drawn, all of it, and tells the points at which nothing was killed.
 fn suite(flows: &[Flow], trials: impl FnOnce(&Stage, &mut fastrand::Rng) -> Vec<Trial>) -> Vec<Point> {
+    suite_of(flows, false, trials)
+}
+
+/// Plays what is drawn, all of it, and tells the points at which nothing was killed.
+fn suite_of(flows: &[Flow], fleets: bool, trials: impl FnOnce(&Stage, &mut fastrand::Rng) -> Vec<Trial>) -> Vec<Point> {
     let aws = Aws::with(&["--rate", "300"]);
     let oracle = aws.oracle(life::REGION);
     let mut draw = fastrand::Rng::with_seed(SEED);
-    let mut stage = Stage::set(&aws, &oracle, flows);
+    let mut stage = Stage::set(&aws, &oracle, flows, fleets);
     let trials = trials(&stage, &mut draw);
     let (planned, mut killed, mut missed, mut wrong) = (trials.len(), 0, Vec::new(), Vec::new());
     stage.play(trials, &mut draw, |verdict| {
@@ -191,7 +204,8 @@ fn soak(part: &str, trials: impl Fn(&Stage, &mut fastrand::Rng, usize) -> Vec<Tr
                 let aws = Aws::with(&["--rate", "300"]);
                 let oracle = aws.oracle(life::REGION);
                 let mut draw = fastrand::Rng::with_seed(seed);
-                let mut stage = Stage::set(&aws, &oracle, &Flow::ALL);
+                // Every other of them with fleets.
+                let mut stage = Stage::set(&aws, &oracle, &Flow::ALL, turn % 2 == 1);
                 let trials = trials(&stage, &mut draw, usize::try_from(turn).expect("few"));
                 say(&json!({"part": part, "seed": seed, "points": trials.len()}));
                 let mut wrong = 0;

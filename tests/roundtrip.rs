@@ -5,6 +5,7 @@ mod back;
 pub(crate) mod draw;
 mod drift;
 pub(crate) mod fields;
+mod fleets;
 mod life;
 
 use std::collections::BTreeSet;
@@ -189,6 +190,7 @@ fn random_stacks_change_into_one_another_on_moto_too() {
         "auto_scaling_role",
         "access",
         "custom_ami",
+        "fleet",
     ];
     pairs(&Aws::with(&["--rate", "150", "--model", "moto"]), asked("FRUITSINFRA_PAIRS", 10).min(10), &unknown);
 }

@@ -13,7 +13,10 @@ use crate::resources::object::Object;
 use crate::resources::role::Role;
 use crate::resources::schedule::Schedule;
 use crate::resources::security_group::SecurityGroup;
-use crate::stack::{Bucket, Cluster, Configuration, Group, ManagedScaling, Market, ScaleDown, ScalingUnit, Stack};
+use crate::stack::{
+    AfterWait, Bucket, Cluster, Configuration, Group, ManagedScaling, Market, OnDemandAllocation, RootVolume,
+    ScaleDown, ScalingUnit, SpotAllocation, Stack,
+};
 
 use super::bootstrap_key;
 
@@ -24,6 +27,8 @@ pub(super) fn cluster(stack: &Stack, objects: &[Object], around: &Surroundings) 
     let cluster = stack.cluster.as_ref()?;
     let configurations = configurations(stack, cluster);
     let bootstrap = actions(stack, objects);
+    let fleets = cluster.has_fleets();
+    let node_group = |key: &str, group: &Group| node_group(key, group, fleets);
     let primary = node_group("primary", &cluster.primary);
     let core = cluster.core.as_ref().map(|group| node_group("core", group));
     let task: Vec<NodeGroup> = cluster.task.iter().map(|(key, group)| node_group(key, group)).collect();
@@ -35,7 +40,7 @@ pub(super) fn cluster(stack: &Stack, objects: &[Object], around: &Surroundings) 
         groups.iter().map(|(part, group)| (*part, *group)).take(groups.len() - task.len()).collect();
     let existing = |id: &crate::stack::Existing| Ref::Theirs(Id(id.name().to_owned()));
     let security = stack.security_groups.as_ref();
-    let managed_scaling = cluster.managed_scaling.as_ref().map(scaling);
+    let managed_scaling = cluster.managed_scaling.as_ref().map(|bounds| scaling(bounds, fleets));
     let there = |words: &dyn Fn(&NodeGroup) -> String| -> BTreeMap<String, String> {
         task.iter().filter(|group| group.count > 0).map(|group| (group.name.clone(), words(group))).collect()
     };
@@ -65,7 +70,7 @@ pub(super) fn cluster(stack: &Stack, objects: &[Object], around: &Surroundings) 
         .into(),
         security_configuration: cluster.security_configuration.as_ref().map(|named| named.existing.clone()),
         custom_ami: cluster.custom_ami.clone(),
-        task_groups: managed_scaling.as_ref().map(|_| there(&kind::unsized_words_of)),
+        task_groups: (fleets || managed_scaling.is_some()).then(|| there(&kind::unsized_words_of)),
         digests: Digests {
             applications: within(&cluster.applications.join(" ")),
             bootstrap: within(
@@ -82,7 +87,11 @@ pub(super) fn cluster(stack: &Stack, objects: &[Object], around: &Surroundings) 
     let own: BTreeMap<String, String> =
         stack.tags.iter().chain(&cluster.tags).map(|(k, v)| (k.clone(), v.clone())).collect();
     let changeable = Changeable {
-        core_count: managed_scaling.is_none().then(|| core.as_ref().map_or(0, |group| group.count)),
+        core_count: managed_scaling.is_none().then(|| match core.as_ref() {
+            Some(core) if fleets => core.capacity()[0],
+            core => core.map_or(0, |core| core.count),
+        }),
+        core_spot: (fleets && managed_scaling.is_none()).then(|| core.as_ref().map_or(0, |core| core.capacity()[1])),
         task: managed_scaling.is_none().then(|| there(&kind::words_of)),
         managed_scaling,
         group_configurations: groups
@@ -107,13 +116,7 @@ pub(super) fn cluster(stack: &Stack, objects: &[Object], around: &Surroundings) 
         task: task.into_iter().filter(|group| group.count > 0).collect(),
         configurations,
         bootstrap,
-        root_volume: cluster.root_volume.as_ref().map(|root| kind::Volume {
-            kind: root.kind.map(|kind| kind.as_str().to_owned()),
-            size: number(root.size),
-            iops: root.iops.map(number),
-            throughput: root.throughput.map(number),
-            per_instance: 1,
-        }),
+        root_volume: cluster.root_volume.as_ref().map(root_volume),
         after: before_it(stack, objects),
     };
     let name = cluster
@@ -121,6 +124,16 @@ pub(super) fn cluster(stack: &Stack, objects: &[Object], around: &Surroundings) 
         .as_ref()
         .map_or_else(|| format!("{}-main", stack.name), |name| format!("{}-main {name}", stack.name));
     Some(kind::Cluster { key: "main".into(), name, fixed, changeable, birth: Some(birth), life: None })
+}
+
+fn root_volume(root: &RootVolume) -> kind::Volume {
+    kind::Volume {
+        kind: root.kind.map(|kind| kind.as_str().to_owned()),
+        size: number(root.size),
+        iops: root.iops.map(number),
+        throughput: root.throughput.map(number),
+        per_instance: 1,
+    }
 }
 
 /// What has to be there before it: scripts, the bucket of its logs, and who ends it.
@@ -149,10 +162,14 @@ fn end_role(stack: &Stack) -> Ref {
     stack.roles.end.as_ref().map_or_else(|| Ref::Ours(Role::at("end")), theirs)
 }
 
-fn scaling(bounds: &ManagedScaling) -> Scaling {
+fn scaling(bounds: &ManagedScaling, fleets: bool) -> Scaling {
     let ManagedScaling { minimum, maximum, maximum_core, maximum_on_demand, unit } = bounds;
     Scaling {
-        vcpu: *unit == ScalingUnit::Vcpu,
+        unit: match unit {
+            ScalingUnit::Instances if fleets => kind::ScalingUnit::Units,
+            ScalingUnit::Instances => kind::ScalingUnit::Instances,
+            ScalingUnit::Vcpu => kind::ScalingUnit::Vcpu,
+        },
         minimum: number(*minimum),
         maximum: number(*maximum),
         maximum_core: maximum_core.map(number),
@@ -189,7 +206,23 @@ fn actions(stack: &Stack, objects: &[Object]) -> Vec<Action> {
     stack.bootstrap.iter().filter_map(action).collect()
 }
 
-fn node_group(key: &str, group: &Group) -> NodeGroup {
+/// What EMR waits for spot instances, unless said: what its console offers.
+const WAIT: u64 = 20;
+
+/// A fleet as EMR gets it; every group is one in a cluster that has any.
+fn fleet(group: &Group) -> kind::Fleet {
+    let said = group.fleet.clone().unwrap_or_default();
+    kind::Fleet {
+        types: group.types().map(|(name, weight)| (name.to_owned(), number(weight))).collect(),
+        more: number(said.spot),
+        allocation: said.allocation.map(SpotAllocation::as_str),
+        on_demand_allocation: said.on_demand_allocation.map(OnDemandAllocation::as_str),
+        wait: i32::try_from(said.wait.map_or(WAIT, |wait| wait.as_secs() / 60)).unwrap_or(i32::MAX),
+        end: said.then == AfterWait::End,
+    }
+}
+
+fn node_group(key: &str, group: &Group, fleets: bool) -> NodeGroup {
     NodeGroup {
         name: group.name.clone().unwrap_or_else(|| key.to_owned()),
         instance_type: group.instance_type.clone(),
@@ -208,6 +241,7 @@ fn node_group(key: &str, group: &Group) -> NodeGroup {
             })
             .collect(),
         configurations: translated(&group.configurations),
+        fleet: fleets.then(|| fleet(group)),
     }
 }
 
@@ -225,7 +259,10 @@ fn volumes(cluster: &Cluster, staying: &[(&str, &NodeGroup)]) -> String {
 }
 
 fn bids(staying: &[(&str, &NodeGroup)]) -> String {
-    let said = staying.iter().filter_map(|(part, group)| Some(format!("{part}={}", group.bid.as_ref()?)));
+    let said = staying.iter().flat_map(|(part, group)| {
+        let said = [group.bid.clone(), group.terms()];
+        said.into_iter().flatten().map(move |said| format!("{part}={said}"))
+    });
     said.collect::<Vec<_>>().join(" ")
 }
 

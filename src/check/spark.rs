@@ -54,7 +54,11 @@ fn settings<'s>(
         let path: Vec<&str> = above.iter().map(String::as_str).chain([name]).collect();
         loaded.root.span_of(&path)
     };
-    let memory = |group: &Group| instance_type(&group.instance_type).map(|facts| yarn(facts.memory_gib));
+    // Of a fleet, the type that has least.
+    let memory = |group: &Group| {
+        let types = group.types().filter_map(|(name, _)| instance_type(name));
+        types.map(|facts| yarn(facts.memory_gib)).reduce(f64::min)
+    };
     for (heap, overhead, least) in [
         (
             "spark.executor.memory",

@@ -7,7 +7,7 @@ use super::session::find;
 use super::{DONE, Ended, FAILED, Failure, Global, REFUSED, USAGE, render};
 use crate::review::install::{Forge, files};
 use crate::review::{Alarm, At, Nowhere, Report, Repository, RevisionError, Side, Terms, choose};
-use crate::stack::{self, Disk};
+use crate::stack::{self, Disk, profile};
 use crate::ui::{self, Output, Ui};
 
 /// Review a change: two stacks, two folders of them, or two git revisions
@@ -137,7 +137,8 @@ fn looks_like_a_path(word: &str) -> bool {
 /// called HEAD, which nobody means.
 fn on_disk(word: &str) -> Option<PathBuf> {
     let path = find(word);
-    (!word.is_empty() && word != "HEAD" && path.exists()).then_some(path)
+    let (file, _) = profile::split(&Disk::default(), &path);
+    (!word.is_empty() && word != "HEAD" && file.exists()).then_some(path)
 }
 
 fn on_disk_both(old: &Path, new: &Path) -> Result<(Side, Side), Failure> {

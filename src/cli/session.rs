@@ -22,7 +22,7 @@ use crate::policy::Refusal;
 use crate::price::Table;
 use crate::residency::EuRegion;
 use crate::resource::{Cx, Live, Phase, Progress, Resource};
-use crate::stack::{self, JobWork, Severity, Stack, Theirs, Weights};
+use crate::stack::{self, JobWork, Severity, Stack, Theirs, Weights, profile};
 use crate::text::counted;
 use crate::ui::{RED, Ui, YELLOW, snippet};
 use crate::{local, python, resources, wheels};
@@ -71,13 +71,17 @@ pub(super) fn moment(live: &Live, fact: &str) -> Option<Timestamp> {
     live.resource.facts()[fact].as_str()?.parse().ok()
 }
 
-/// The file behind STACK: a path, or the bare name of one in `stacks/`.
+/// The file behind STACK: a path, or the bare name of one in `stacks/`. Both may name a profile: `demo@smoke`.
 pub(super) fn find(name: &str) -> PathBuf {
     let path = Path::new(name);
-    if path.exists() || name.contains('/') || path.extension().is_some() {
+    if path.exists() {
         return path.to_owned();
     }
-    Path::new("stacks").join(format!("{name}.yaml"))
+    match name.rsplit_once('@') {
+        Some((name, profile)) if !name.is_empty() => profile::joined(&find(name), profile),
+        _ if name.contains('/') || path.extension().is_some() => path.to_owned(),
+        _ => Path::new("stacks").join(format!("{name}.yaml")),
+    }
 }
 
 /// The stack's own folder.

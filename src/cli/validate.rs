@@ -1,11 +1,11 @@
 //! `validate`: everything that is wrong with stacks and their scripts, without a connection; and mends of it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::session::find;
 use super::{DONE, Ended, Failure, Global, USAGE};
 use crate::check::{self, Checked};
-use crate::stack::{self, Severity, Source, fix};
+use crate::stack::{self, Finding, Severity, Source, fix, profile};
 use crate::ui::{DIM, GREEN, Output, Ui, codes, github, sarif, snippet, width};
 
 /// Check stacks and their scripts: form, residency, releases and types, access, storage, packages, money
@@ -31,7 +31,7 @@ enum FailOn {
 pub(super) fn run(global: &Global, args: &Args) -> Ended {
     let ui = global.ui();
     let prices = super::prices::table(ui);
-    let check = |path: &PathBuf| check::file(path, stack::today(), Some(&prices));
+    let check = |path: &PathBuf| with_profiles(path, |path| check::file(path, stack::today(), Some(&prices)));
     let paths: Vec<PathBuf> = args.stacks.iter().map(|name| find(name)).collect();
     if args.fix {
         for path in &paths {
@@ -48,6 +48,31 @@ pub(super) fn run(global: &Global, args: &Args) -> Ended {
         _ => ui.data(&json(&checked, args.fail_on)),
     }
     Ok(if passes(&checked, args.fail_on) { DONE } else { USAGE })
+}
+
+/// A stack with what is found in its profiles alone, which is said to be so.
+fn with_profiles(path: &Path, check: impl Fn(&Path) -> Checked) -> Checked {
+    let mut whole = check(path);
+    let profiles = whole.stack.iter().filter(|stack| stack.profile.is_none()).flat_map(|stack| &stack.profiles);
+    for name in profiles.cloned().collect::<Vec<_>>() {
+        let alone = check(&profile::joined(path, &name));
+        for mut finding in alone.findings {
+            let known = |other: &Finding| {
+                (other.code, &other.file, &other.span) == (finding.code, &finding.file, &finding.span)
+                    && other.message.starts_with(&finding.message)
+            };
+            if !whole.findings.iter().any(known) {
+                finding.message = format!("{} (in the profile `{name}`)", finding.message);
+                whole.findings.push(finding);
+            }
+        }
+        whole
+            .waived
+            .extend(alone.waived.into_iter().filter(|waived| !whole.waived.contains(waived)).collect::<Vec<_>>());
+        let files: Vec<_> = whole.sources.iter().map(|source| source.file.clone()).collect();
+        whole.sources.extend(alone.sources.into_iter().filter(|source| !files.contains(&source.file)));
+    }
+    whole
 }
 
 fn passes(checked: &[Checked], fail_on: FailOn) -> bool {

@@ -1,5 +1,4 @@
-//! `Instances`: groups by their parts, the network, and how long the cluster stays. A group is said as it is; fleets,
-//! which a stack has no word for, are stood for by groups of one type.
+//! `Instances`: groups by their parts, the network, and how long the cluster stays.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +8,7 @@ use super::request::Reading;
 use super::text::Part;
 use super::tree::{self, Fields};
 use crate::stack::VolumeKind;
-use crate::stack::node::{Node, Value};
+use crate::stack::node::Node;
 
 /// What `Instances` says, by the words of a stack.
 #[derive(Debug, Default)]
@@ -24,10 +23,12 @@ pub(super) struct Instances {
 
 /// What a group is made of, before it is written.
 #[derive(Debug, Default)]
-struct Group {
-    role: String,
-    entries: Vec<(&'static str, Part)>,
-    name: Option<String>,
+pub(super) struct Group {
+    pub(super) role: String,
+    pub(super) entries: Vec<(&'static str, Part)>,
+    pub(super) name: Option<String>,
+    /// What makes it a fleet.
+    pub(super) fleet: Option<Vec<(&'static str, Part)>>,
 }
 
 const TYPE: &str = "m5.xlarge";
@@ -76,15 +77,17 @@ impl Reading<'_> {
                 groups.extend(self.group(item));
             }
         }
-        if let Some((key, node)) = fields.entry("InstanceFleets") {
-            self.notes.unsayable(
-                "Instances.InstanceFleets",
-                &key.span,
-                &brief(node),
-                "groups of one type each stand for the fleets: check types and counts",
-            );
+        if let Some(node) = fields.take("InstanceFleets") {
             for item in self.notes.items(node, "Instances.InstanceFleets") {
                 groups.extend(self.fleet(item));
+            }
+            // One that says something makes fleets of all; where none does, the first says just that.
+            let says = |group: &Group| group.fleet.as_ref().is_some_and(|fleet| !fleet.is_empty());
+            let plain = !groups.iter().any(says);
+            for (n, group) in groups.iter_mut().enumerate() {
+                if let Some(fleet) = group.fleet.take().filter(|fleet| !fleet.is_empty() || (plain && n == 0)) {
+                    group.entries.push(("fleet", Part::map(fleet)));
+                }
             }
         }
         groups.extend(self.short(fields));
@@ -107,7 +110,7 @@ impl Reading<'_> {
             if count > 1 {
                 entries.push(("count", Part::word(count)));
             }
-            Group { role: role.to_owned(), entries, name: None }
+            Group { role: role.to_owned(), entries, ..Group::default() }
         };
         let others = count.unwrap_or(1).saturating_sub(1);
         let core = (others > 0).then(|| group("CORE", core.as_deref().unwrap_or(&primary), others));
@@ -138,14 +141,8 @@ impl Reading<'_> {
         if market.as_deref() == Some("SPOT") || market.is_none() && bid.is_some() {
             group.entries.push(("market", Part::word("spot")));
         }
-        if let Some(bid) = bid.filter(|_| market.as_deref() != Some("ON_DEMAND")) {
-            let price = tree::scalar(bid).unwrap_or_default();
-            if price.parse::<f64>().is_ok_and(|usd| usd > 0.0) {
-                group.entries.push(("bid", Part::text(&format!("{price} USD"))));
-            } else if price != "OnDemandPrice" {
-                self.notes.wrong(bid, "BidPrice", "an amount of USD, as in 0.12");
-            }
-        }
+        let bid = bid.filter(|_| market.as_deref() != Some("ON_DEMAND"));
+        group.entries.extend(bid.and_then(|bid| self.bid(bid)).map(|bid| ("bid", bid)));
         if let Some(ebs) = fields.take("EbsConfiguration") {
             group.entries.extend(self.volumes(ebs).map(|volumes| ("volumes", volumes)));
         }
@@ -158,7 +155,18 @@ impl Reading<'_> {
         Some(group)
     }
 
-    fn instance_type(&mut self, node: Option<&Node>, around: &Node) -> Part {
+    pub(super) fn bid(&mut self, node: &Node) -> Option<Part> {
+        let price = tree::scalar(node).unwrap_or_default();
+        if price.parse::<f64>().is_ok_and(|usd| usd > 0.0) {
+            return Some(Part::text(&format!("{price} USD")));
+        }
+        if price != "OnDemandPrice" {
+            self.notes.wrong(node, "BidPrice", "an amount of USD, as in 0.12");
+        }
+        None
+    }
+
+    pub(super) fn instance_type(&mut self, node: Option<&Node>, around: &Node) -> Part {
         let said = node.and_then(tree::scalar);
         match said.and_then(tree::placeholder) {
             None if said.is_some_and(|said| !said.is_empty()) => Part::text(said.unwrap_or_default()),
@@ -173,7 +181,7 @@ impl Reading<'_> {
         }
     }
 
-    fn volumes(&mut self, node: &Node) -> Option<Part> {
+    pub(super) fn volumes(&mut self, node: &Node) -> Option<Part> {
         let mut fields = self.notes.fields(node, "EbsConfiguration")?;
         let mut volumes = Vec::new();
         let devices = fields.take("EbsBlockDeviceConfigs");
@@ -211,38 +219,9 @@ impl Reading<'_> {
         (!volumes.is_empty()).then(|| Part::list(volumes))
     }
 
-    /// A fleet as a group of its first type.
-    fn fleet(&mut self, node: &Node) -> Option<Group> {
-        let mut fields = self.notes.fields(node, "InstanceFleets")?;
-        let role = fields.take("InstanceFleetType").and_then(tree::scalar).unwrap_or_default().to_uppercase();
-        let mut capacity = |name: &str| fields.take(name).and_then(|node| self.notes.number(node, name)).unwrap_or(0);
-        let (on_demand, spot) = (capacity("TargetOnDemandCapacity"), capacity("TargetSpotCapacity"));
-        let first = match fields.take("InstanceTypeConfigs").map(|node| &node.value) {
-            Some(Value::List(items)) => items.first().and_then(|item| Fields::of(item, "InstanceTypeConfigs")),
-            _ => None,
-        };
-        let (kind, weight) = match first {
-            Some(mut of) => {
-                let weight = of.take("WeightedCapacity").and_then(|node| self.notes.number(node, "WeightedCapacity"));
-                (self.instance_type(of.take("InstanceType"), node), weight.unwrap_or(1).max(1))
-            }
-            None => (self.instance_type(None, node), 1),
-        };
-        let count = (on_demand + spot).div_ceil(weight).max(1);
-        let mut entries = vec![("type", kind)];
-        if count != 1 && role != "MASTER" {
-            entries.push(("count", Part::word(count)));
-        }
-        if spot > 0 && on_demand == 0 {
-            entries.push(("market", Part::word("spot")));
-        }
-        let name = fields.take("Name").and_then(tree::scalar).map(str::to_owned);
-        ["MASTER", "CORE", "TASK"].contains(&role.as_str()).then_some(Group { role, entries, name })
-    }
-
     /// Each group in its part; task groups by a key of their own.
     fn place_group(&mut self, group: Group, said: &mut Instances) {
-        let Group { role, mut entries, name } = group;
+        let Group { role, mut entries, name, fleet: _ } = group;
         let named = |entries: &mut Vec<(&'static str, Part)>, part: &str| {
             if let Some(name) = name.as_deref().filter(|name| *name != part && !name.is_empty()) {
                 entries.insert(0, ("name", Part::text(&tree::shown(name))));
@@ -298,7 +277,7 @@ impl Reading<'_> {
                             "Instances.Ec2SubnetIds",
                             &first.span,
                             &brief(node),
-                            "a cluster of groups has one subnet: name it as `cluster.subnet`",
+                            "a stack's cluster has one subnet: name it as `cluster.subnet`",
                         );
                     }
                     None

@@ -250,7 +250,8 @@ pub(super) fn as_request(root: Node) -> Node {
                 }
             }
             "InstanceGroups" => instances.push((key.clone(), each(node, group))),
-            "InstanceFleets" | "TerminationProtected" | "UnhealthyNodeReplacement" => {
+            "InstanceFleets" => instances.push((key.clone(), each(node, fleet))),
+            "TerminationProtected" | "UnhealthyNodeReplacement" => {
                 instances.push((key.clone(), node.clone()));
             }
             "AutoTerminate" => {
@@ -302,6 +303,28 @@ fn group(fields: &[(Key, Node)]) -> Vec<(Key, Node)> {
         }
     }
     asked
+}
+
+/// A fleet as it was asked for, out of what EMR tells of it.
+fn fleet(fields: &[(Key, Node)]) -> Vec<(Key, Node)> {
+    const TOLD: [&str; 5] = ["Id", "Status", "ProvisionedOnDemandCapacity", "ProvisionedSpotCapacity", "Context"];
+    let asked = tree::without(&tree::renamed(fields, "InstanceTypeSpecifications", "InstanceTypeConfigs"), &TOLD);
+    let of_type = |fields: &[(Key, Node)]| {
+        let fields = tree::without(fields, &["EbsOptimized"]);
+        let disk = |(key, node): (Key, Node)| match key.text.as_str() {
+            "EbsBlockDevices" => (tree::key("EbsConfiguration", &key.span), disks(&node)),
+            _ => (key, node),
+        };
+        fields.into_iter().map(disk).collect::<Vec<_>>()
+    };
+    let types = |(key, node): (Key, Node)| match key.text.as_str() {
+        "InstanceTypeConfigs" => {
+            let node = each(&node, of_type);
+            (key, node)
+        }
+        _ => (key, node),
+    };
+    asked.into_iter().map(types).collect()
 }
 
 /// One device each, as volumes of a kind.

@@ -3,6 +3,7 @@
 //! place. Pure: text in, text out. It adopts nothing, and what it cannot say it tells.
 
 mod command;
+mod fleets;
 mod groups;
 mod json;
 mod mrjob;

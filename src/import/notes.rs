@@ -214,7 +214,6 @@ fn instead(path: &str) -> &'static str {
         "KerberosAttributes" => "put it into a security configuration, and name that",
         "Placement" | "AvailabilityZone" | "Ec2SubnetIds" => "name a subnet of that zone: `subnet: subnet-...`",
         "AutoScalingPolicy" => "write `managed_scaling: {minimum: 1, maximum: 4}`, which EMR follows by itself",
-        "InstanceFleets" => "groups of one type each stand for the fleets: check types and counts",
         "LogEncryptionKmsKeyId" => "encrypt the log bucket: `buckets: {logs: {kms_key: arn:...}}`",
         _ => "do without it, or start that cluster without fruitsinfra",
     }

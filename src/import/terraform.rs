@@ -55,7 +55,7 @@ const INSTANCES: [(&str, &str); 12] = [
 const OF_TERRAFORM: [&str; 4] = ["depends_on", "lifecycle", "provider", "timeouts"];
 
 /// Words within groups, policies and actions.
-const WITHIN: [(&str, &str); 20] = [
+const WITHIN: [(&str, &str); 28] = [
     ("name", "Name"),
     ("instance_type", "InstanceType"),
     ("instance_count", "InstanceCount"),
@@ -76,6 +76,14 @@ const WITHIN: [(&str, &str); 20] = [
     ("weighted_capacity", "WeightedCapacity"),
     ("configurations_json", "Configurations"),
     ("ebs_optimized", "EbsOptimized"),
+    ("bid_price_as_percentage_of_on_demand_price", "BidPriceAsPercentageOfOnDemandPrice"),
+    ("launch_specifications", "LaunchSpecifications"),
+    ("spot_specification", "SpotSpecification"),
+    ("on_demand_specification", "OnDemandSpecification"),
+    ("allocation_strategy", "AllocationStrategy"),
+    ("timeout_action", "TimeoutAction"),
+    ("timeout_duration_minutes", "TimeoutDurationMinutes"),
+    ("block_duration_minutes", "BlockDurationMinutes"),
 ];
 
 pub(super) fn read(text: &str, notes: &mut Notes) -> Result<Node, Wrong> {
@@ -246,6 +254,11 @@ impl Reader<'_> {
         entries.insert(0, (tree::key("InstanceRole", span), tree::text(role, span)));
         // Where a group belongs is known.
         entries.retain(|(key, _)| key.text != "cluster_id");
+        tree::map(self.with_disks(body, entries, span), span)
+    }
+
+    /// Disks are blocks of their own.
+    fn with_disks(&self, body: &Body, mut entries: Vec<(Key, Node)>, span: &Range<usize>) -> Vec<(Key, Node)> {
         let disks = body.get_blocks("ebs_config").map(|block| self.disk(&block.body, &span_of(block.ident.span())));
         let disks: Vec<Node> = disks.collect();
         entries.retain(|(key, _)| key.text != "ebs_config");
@@ -253,7 +266,7 @@ impl Reader<'_> {
             let devices = (tree::key("EbsBlockDeviceConfigs", span), tree::list(disks, span));
             entries.push((tree::key("EbsConfiguration", span), tree::map(vec![devices], span)));
         }
-        tree::map(entries, span)
+        entries
     }
 
     fn disk(&self, body: &Body, span: &Range<usize>) -> Node {
@@ -279,10 +292,18 @@ impl Reader<'_> {
             return tree::map(vec![], span);
         };
         entries.push((tree::key("InstanceFleetType", span), tree::text(role, span)));
-        for (_, node) in entries.iter_mut().filter(|(key, _)| key.text == "InstanceTypeConfigs") {
-            if matches!(node.value, Value::Map(_)) {
-                *node = tree::list(vec![node.clone()], span);
+        // One block a type.
+        let types = body.get_blocks("instance_type_configs").map(|block| {
+            let at = span_of(block.ident.span());
+            match self.within(&block.body, &at).value {
+                Value::Map(fields) => tree::map(self.with_disks(&block.body, fields, &at), &at),
+                _ => tree::map(vec![], &at),
             }
+        });
+        let types: Vec<Node> = types.collect();
+        entries.retain(|(key, _)| key.text != "InstanceTypeConfigs");
+        if !types.is_empty() {
+            entries.push((tree::key("InstanceTypeConfigs", span), tree::list(types, span)));
         }
         tree::map(entries, span)
     }

@@ -53,6 +53,7 @@ pub fn as_command(request: &Value, region: EuRegion) -> String {
     for (key, name) in ATTRIBUTES {
         attributes.extend(instances[key].as_str().map(|value| (name.to_owned(), json!(value))));
     }
+    attributes.extend(instances["Ec2SubnetIds"].as_array().map(|ids| ("SubnetIds".to_owned(), json!(ids))));
     attributes.extend(request["JobFlowRole"].as_str().map(|profile| ("InstanceProfile".to_owned(), json!(profile))));
     let groups: Vec<Value> = instances["InstanceGroups"].as_array().into_iter().flatten().map(group).collect();
     let actions: Vec<Value> = request["BootstrapActions"].as_array().into_iter().flatten().map(action).collect();
@@ -60,6 +61,7 @@ pub fn as_command(request: &Value, region: EuRegion) -> String {
         ("applications", Value::from(applications)),
         ("ec2-attributes", Value::from(attributes)),
         ("instance-groups", Value::from(groups)),
+        ("instance-fleets", instances["InstanceFleets"].clone()),
         ("bootstrap-actions", Value::from(actions)),
         ("configurations", request["Configurations"].clone()),
         ("auto-termination-policy", request["AutoTerminationPolicy"].clone()),

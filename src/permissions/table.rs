@@ -5,103 +5,7 @@
 //! and object ownership at CreateBucket, tags at PutObject, If-Match, tags at RunJobFlow, roles that are handed on.
 
 use super::Command::{self, Destroy, Down, Guard, Plan, Up};
-
-/// What a permission is about; [`super`] knows the ARNs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum On {
-    Everything,
-    /// Those whose name is the stack's: a listing by that prefix has to tell ours from others.
-    Buckets,
-    BucketsOfOthers,
-    /// All objects of those buckets.
-    Objects,
-    /// Our own objects: lease, intents, manifests, scripts, weights.
-    Home,
-    Logs,
-    Reports,
-    Uploads,
-    KeyOfHome,
-    /// Those of buckets that have others than home.
-    KeysBeside,
-    Roles,
-    /// Asked for by name alone: one that is not there, or is somebody else's, has no path of ours.
-    RolesByName,
-    RolesOfOthers,
-    Profiles,
-    ProfilesByName,
-    ProfileOfOthers,
-    NodesRole,
-    ServiceRole,
-    EndRole,
-    ScalingRole,
-    CleanupRole,
-    Networks,
-    Groups,
-    Clusters,
-    /// Homes of all stacks, by the ending of their names, and our own objects in them.
-    Homes,
-    InHomes,
-    /// Of all stacks, in all regions of the EU.
-    GroupsOfAll,
-    ClustersOfAll,
-    SchedulesOfAll,
-    Topics,
-    /// The stack's own.
-    Schedule,
-}
-
-/// On which condition.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Given {
-    Always,
-    InItsRegion,
-    InTheEu,
-    OfThisStack,
-    /// Of any stack: whose mark it bears is not asked.
-    Marked,
-    BornMarked,
-    AtCreationOf(&'static str),
-    PassedTo(&'static str),
-    LinkedTo(&'static str),
-    ByWayOfS3,
-}
-
-impl Given {
-    /// The end of a statement's name, which may hold letters and digits alone.
-    pub(super) fn words(self) -> String {
-        match self {
-            Self::Always => String::new(),
-            Self::AtCreationOf(_) => "AtBirth".into(),
-            Self::PassedTo(service) | Self::LinkedTo(service) => {
-                format!("To{}", service.chars().filter(char::is_ascii_alphanumeric).collect::<String>())
-            }
-            other => format!("{other:?}"),
-        }
-    }
-}
-
-#[derive(Clone, Copy, Debug)]
-pub struct Need {
-    pub action: &'static str,
-    pub on: On,
-    pub given: Given,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Only {
-    Ever,
-    /// A stack that is storage only never makes the call.
-    WithCluster,
-}
-
-#[derive(Clone, Copy, Debug)]
-pub struct Row {
-    /// As it is named where it is made.
-    pub call: &'static str,
-    pub by: &'static [Command],
-    pub only: Only,
-    pub needs: &'static [Need],
-}
+use super::terms::{Given, Need, On, Only, Row};
 
 const ALL: &[Command] = &[Plan, Up, Down, Destroy];
 /// Commands that read what others wrote: files sent, logs, reports.
@@ -114,6 +18,11 @@ const REMOVING: &[Command] = &[Up, Destroy];
 
 const fn row(call: &'static str, by: &'static [Command], needs: &'static [Need]) -> Row {
     Row { call, by, only: Only::Ever, needs }
+}
+
+/// A call that is made for the sake of a cluster's fleets.
+const fn fleets(call: &'static str, by: &'static [Command], needs: &'static [Need]) -> Row {
+    Row { call, by, only: Only::WithFleets, needs }
 }
 
 /// A call that is made for a cluster's sake.
@@ -295,6 +204,7 @@ pub const TABLE: &[Row] = &[
     row("emr ListClusters", ALL, &[here("elasticmapreduce:ListClusters")]),
     row("emr DescribeCluster", ALL, &[always("elasticmapreduce:DescribeCluster", On::Clusters)]),
     row("emr ListInstanceGroups", ALL, &[ours("elasticmapreduce:ListInstanceGroups", On::Clusters)]),
+    fleets("emr ListInstanceFleets", ALL, &[ours("elasticmapreduce:ListInstanceFleets", On::Clusters)]),
     row("emr GetAutoTerminationPolicy", ALL, &[ours("elasticmapreduce:GetAutoTerminationPolicy", On::Clusters)]),
     row("emr GetManagedScalingPolicy", ALL, &[ours("elasticmapreduce:GetManagedScalingPolicy", On::Clusters)]),
     // Of twins, the one with work stays.
@@ -327,6 +237,7 @@ pub const TABLE: &[Row] = &[
     emr("emr PutManagedScalingPolicy", MAKING, &[ours("elasticmapreduce:PutManagedScalingPolicy", On::Clusters)]),
     emr("emr RemoveManagedScalingPolicy", MAKING, &[ours("elasticmapreduce:RemoveManagedScalingPolicy", On::Clusters)]),
     emr("emr AddInstanceGroups", MAKING, &[ours("elasticmapreduce:AddInstanceGroups", On::Clusters)]),
+    fleets("emr ModifyInstanceFleet", MAKING, &[ours("elasticmapreduce:ModifyInstanceFleet", On::Clusters)]),
     emr("emr ModifyInstanceGroups", MAKING, &[ours("elasticmapreduce:ModifyInstanceGroups", On::Clusters)]),
     // --- Scheduler
     row("scheduler GetSchedule", ALL, &[always("scheduler:GetSchedule", On::Schedule)]),
@@ -365,6 +276,7 @@ pub const TABLE: &[Row] = &[
     row("sns Publish", GUARD, &[always("sns:Publish", On::Topics)]),
     // What `down` does after a cluster's end.
     row("emr ListInstanceGroups", GUARD, &[marked("elasticmapreduce:ListInstanceGroups", On::ClustersOfAll)]),
+    row("emr ListInstanceFleets", GUARD, &[marked("elasticmapreduce:ListInstanceFleets", On::ClustersOfAll)]),
     row(
         "emr GetAutoTerminationPolicy",
         GUARD,

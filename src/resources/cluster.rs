@@ -8,6 +8,7 @@ mod life;
 mod read;
 mod scaling;
 mod spelt;
+mod there;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -18,8 +19,8 @@ use futures::future::BoxFuture;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-pub use birth::{Action, Birth, Configuration, NodeGroup, Volume};
-pub use scaling::Scaling;
+pub use birth::{Action, Birth, Configuration, Fleet, NodeGroup, Volume};
+pub use scaling::{Scaling, ScalingUnit};
 pub use spelt::At;
 
 use crate::cloud::error::CloudError;
@@ -121,8 +122,10 @@ impl Digests {
 /// What EMR changes on a running cluster.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Changeable {
-    /// Under managed scaling EMR moves it and the sizes of task groups: compared only without.
+    /// Under managed scaling EMR moves it and the sizes of task groups: compared only without. Of a fleet, units on demand.
     pub core_count: Option<i32>,
+    /// Units of the core fleet on the spot market; compared only of fleets.
+    pub core_spot: Option<i32>,
     /// Task groups by name: `2 x m5.xlarge spot`. None of a name means 0 nodes: EMR removes no group.
     pub task: Option<BTreeMap<String, String>>,
     pub managed_scaling: Option<Scaling>,
@@ -213,6 +216,7 @@ impl Resource for Cluster {
         } = fixed;
         let Changeable {
             core_count,
+            core_spot,
             task,
             managed_scaling,
             group_configurations,
@@ -258,6 +262,7 @@ impl Resource for Cluster {
         ];
         // EMR or the stack has the say over sizes.
         fields.extend(core_count.map(|count| Field::updates("core_count", count)));
+        fields.extend(core_spot.map(|count| Field::updates("core_spot", count)));
         fields.extend(task.as_ref().map(|task| Field::updates("task", json!(task))));
         fields.extend(task_groups.as_ref().map(|groups| Field::replaces("task_groups", json!(groups))));
         // AWS chooses where the stack does not: compared only where it does.
@@ -340,17 +345,17 @@ impl Cluster {
 
 /// `m5.xlarge on-demand` of a group that stays; `Primaire: m5.xlarge on-demand` where it has a name of its own.
 pub fn kind_of(group: &NodeGroup, part: &str) -> String {
-    groups::called(&group.name, part, &groups::kind(&group.instance_type, group.spot))
+    groups::called(&group.name, part, &group.kind())
 }
 
 /// `2 x m5.xlarge spot` of one that comes and goes.
 pub fn words_of(group: &NodeGroup) -> String {
-    groups::words(group.count, &group.instance_type, group.spot, &groups::born_with(group))
+    groups::words(&groups::size(group.capacity(), group.fleet.is_some()), &group.kind(), &groups::born_with(group))
 }
 
 /// `m5.xlarge spot` of one that EMR sizes.
 pub fn unsized_words_of(group: &NodeGroup) -> String {
-    groups::unsized_words(&group.instance_type, group.spot, &groups::born_with(group))
+    groups::unsized_words(&group.kind(), &groups::born_with(group))
 }
 
 /// `2x32gp2`: what is said of volumes.

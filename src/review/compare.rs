@@ -59,7 +59,7 @@ pub fn compare(pair: &Pair, from: &Side, to: &Side, terms: Terms) -> Review {
     let is = new.as_ref().and_then(|half| half.meant.as_ref());
 
     let key = pair.key().to_owned();
-    let stack = is.or(was).map_or_else(|| stem(&key), |meant| meant.stack.name.clone());
+    let stack = is.or(was).map_or_else(|| stem(&key), |meant| meant.stack.title());
     let before = pair.old.as_ref().map(|read| read.key.clone()).filter(|before| pair.new.is_some() && *before != key);
     let mut review = Review {
         was: before,

@@ -198,7 +198,8 @@ fn list(words: &[String]) -> String {
 
 /// The stack with its paths as they were written, so that two of them in different folders can be compared.
 pub(super) fn as_written(stack: &Stack, folder: &Path) -> Stack {
-    let mut stack = stack.clone();
+    // What a profile says is compared as a stack of its own.
+    let mut stack = Stack { profiles: BTreeSet::new(), ..stack.clone() };
     let bare = |path: &mut PathBuf| {
         if let Ok(below) = path.strip_prefix(folder) {
             *path = below.to_owned();

@@ -16,7 +16,8 @@ use crate::python;
 use crate::resources::object::Body;
 use crate::script::ScriptError;
 use crate::stack::finding::{Lines, Problem};
-use crate::stack::{self, Broken, Files, Folder, Kind, Loaded, Weights};
+use crate::stack::node::Node;
+use crate::stack::{self, Broken, Files, Folder, Kind, Loaded, Weights, profile};
 use crate::{weights, wheels};
 
 /// No file of weights that a stack names is larger.
@@ -217,7 +218,7 @@ pub fn pairs(from: &Side, to: &Side) -> Vec<Pair> {
     let mut new = read.split_off(from.stacks.len());
     let mut old = read;
     if let ([_], [_]) = (old.as_slice(), new.as_slice()) {
-        return vec![Pair { old: old.pop(), new: new.pop() }];
+        return with_profiles(from, to, vec![Pair { old: old.pop(), new: new.pop() }]);
     }
     let by_key: BTreeSet<String> = old.iter().map(|read| read.key.clone()).collect();
     let (same, rest): (Vec<Read>, Vec<Read>) = new.into_iter().partition(|read| by_key.contains(&read.key));
@@ -234,7 +235,39 @@ pub fn pairs(from: &Side, to: &Side) -> Vec<Pair> {
     }
     found.extend(old.into_iter().map(|read| Pair { old: Some(read), new: None }));
     found.sort_by(|a, b| a.key().cmp(b.key()));
-    found
+    with_profiles(from, to, found)
+}
+
+/// The pairs, each followed by those of its profiles that say something else than before. What changes in a stack changes
+/// in its profiles too, and is told once.
+fn with_profiles(from: &Side, to: &Side, pairs: Vec<Pair>) -> Vec<Pair> {
+    fn said(read: Option<&Read>) -> Option<&BTreeMap<String, Node>> {
+        let loaded = read.and_then(|read| read.told.as_ref().ok())?;
+        loaded.stack.profile.is_none().then_some(&loaded.profiles)
+    }
+    let mut all = Vec::new();
+    for pair in pairs {
+        let (old, new) = (said(pair.old.as_ref()), said(pair.new.as_ref()));
+        let names: BTreeSet<&String> = old.into_iter().chain(new).flat_map(BTreeMap::keys).collect();
+        let was = |name: &String| old.and_then(|old| old.get(name));
+        let is = |name: &String| new.and_then(|new| new.get(name));
+        let mut profiles = Vec::new();
+        for name in names {
+            let same = was(name).zip(is(name)).is_some_and(|(was, is)| profile::alike(was, is));
+            // With a stack that comes or goes, its profiles do.
+            if !same && old.is_some() && new.is_some() {
+                let half = |side: &Side, read: &Option<Read>| {
+                    read.as_ref().map(|read| side.read(&profile::joined(&read.path, name)))
+                };
+                let old = was(name).and_then(|_| half(from, &pair.old));
+                let new = is(name).and_then(|_| half(to, &pair.new));
+                profiles.push(Pair { old, new });
+            }
+        }
+        all.push(pair);
+        all.append(&mut profiles);
+    }
+    all
 }
 
 fn named(read: &Read) -> Option<&str> {

@@ -10,7 +10,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::forms::from_text;
-use super::{Existing, Money, Period, Place, Release};
+use super::{Existing, Fleet, Money, Period, Place, Release};
 
 /// A cluster: one primary node or three, a core group, and any number of task groups.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
@@ -75,6 +75,12 @@ pub struct Cluster {
 }
 
 impl Cluster {
+    /// Whether EMR gets fleets instead of groups: then all of them are.
+    #[must_use]
+    pub fn has_fleets(&self) -> bool {
+        self.groups().any(|(_, group)| group.fleet.is_some())
+    }
+
     /// All groups by address part: `primary`, `core`, then the task groups by key.
     pub fn groups(&self) -> impl Iterator<Item = (&str, &Group)> {
         let core = self.core.iter().map(|group| ("core", group));
@@ -118,7 +124,7 @@ pub struct ManagedScaling {
     pub unit: ScalingUnit,
 }
 
-/// What bounds of scaling count.
+/// What bounds of scaling count; of fleets, instances are units of their capacity.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ScalingUnit {
@@ -137,7 +143,7 @@ pub struct Group {
     /// Instance type, as in `m5.xlarge`.
     #[serde(rename = "type")]
     pub instance_type: String,
-    /// How many instances. A task group may have none.
+    /// How many instances; of a fleet, units of capacity. A task group may have none.
     #[serde(default = "one")]
     pub count: u32,
     /// How instances are bought.
@@ -151,6 +157,20 @@ pub struct Group {
     /// Settings for this group alone.
     #[serde(default)]
     pub configurations: Vec<Configuration>,
+    /// Other types that serve as well, of which EMR takes what is to be had: an instance fleet.
+    pub fleet: Option<Fleet>,
+}
+
+impl Group {
+    /// Its types with what an instance of each counts for, its own first.
+    pub fn types(&self) -> impl Iterator<Item = (&str, u32)> {
+        let fleet = self.fleet.as_ref();
+        let others = fleet.into_iter().flat_map(|fleet| &fleet.or);
+        std::iter::once(&self.instance_type).chain(others).map(move |name| {
+            let weight = fleet.and_then(|fleet| fleet.weights.get(name));
+            (name.as_str(), weight.copied().unwrap_or(1))
+        })
+    }
 }
 
 /// How instances are bought.

@@ -2,6 +2,7 @@
 //! looks whether the scripts it names are there; never asks the network. A stack with an error is never returned,
 //! and of a text that holds a secret nothing is told but that.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -10,7 +11,7 @@ use super::files::{DISK, Files, Kind};
 use super::finding::{Finding, Lines, Problem, Severity};
 use super::node::Node;
 use super::secrets::{self, Language};
-use super::{BootstrapWork, JobWork, Stack, Weights, lint, read, waiver};
+use super::{BootstrapWork, JobWork, Stack, Weights, lint, profile, read, waiver};
 use crate::text::counted;
 
 /// No stack is longer.
@@ -40,6 +41,8 @@ pub struct Loaded {
     pub findings: Vec<Finding>,
     /// Where everything stands.
     pub(crate) root: Node,
+    /// What each of its profiles says otherwise, by name.
+    pub(crate) profiles: BTreeMap<String, Node>,
 }
 
 /// A stack that cannot: at least one finding is an error.
@@ -66,11 +69,12 @@ pub fn load(path: &Path) -> Result<Loaded, Broken> {
     load_from(&DISK, path)
 }
 
-/// Reads a stack from a file, wherever that is kept.
+/// Reads a stack from a file, wherever that is kept; of `demo.yaml@smoke` the profile `smoke`.
 pub fn load_from(files: &dyn Files, path: &Path) -> Result<Loaded, Broken> {
+    let (path, profile) = profile::split(files, path);
     let file = path.display().to_string();
-    match text_of(files, path, LONGEST_STACK, "the stack") {
-        Ok(text) => read_text(files, &file, text, path.parent().unwrap_or(Path::new(""))),
+    match text_of(files, &path, LONGEST_STACK, "the stack") {
+        Ok(text) => read_text(files, &file, text, path.parent().unwrap_or(Path::new("")), profile.as_deref()),
         Err(problem) => Err(Broken { sources: vec![], findings: vec![problem.found_in(&file, &Lines::of(""))] }),
     }
 }
@@ -108,19 +112,25 @@ fn exposed(file: &str, text: &str, language: Language) -> Option<Broken> {
 
 /// Reads a stack from text. Paths in it are relative to `folder`, on the disk.
 pub fn load_text(file: &str, text: String, folder: &Path) -> Result<Loaded, Broken> {
-    read_text(&DISK, file, text, folder)
+    read_text(&DISK, file, text, folder, None)
 }
 
-fn read_text(files: &dyn Files, file: &str, text: String, folder: &Path) -> Result<Loaded, Broken> {
+fn read_text(
+    files: &dyn Files,
+    file: &str,
+    text: String,
+    folder: &Path,
+    profile: Option<&str>,
+) -> Result<Loaded, Broken> {
     if let Some(broken) = exposed(file, &text, Language::Yaml) {
         return Err(broken);
     }
     let source = Source { file: file.to_owned(), text };
-    let (stack, problems) = match tree_and_stack(&source.text) {
-        Ok((root, stack)) => {
+    let (stack, problems) = match tree_and_stack(&source.text, profile) {
+        Ok((root, profiles, stack)) => {
             let stack = with_paths_in(stack, folder);
             let problems = lint::all(&stack, &root, files);
-            (Some((stack, root)), problems)
+            (Some((stack, root, profiles)), problems)
         }
         Err(problems) => (None, problems),
     };
@@ -133,17 +143,19 @@ fn read_text(files: &dyn Files, file: &str, text: String, folder: &Path) -> Resu
     findings.sort_by_key(|finding| (finding.span.start, finding.code));
     let errors = || findings.iter().filter(|finding| finding.severity == Severity::Error);
     let today = waiver::today();
-    match stack.filter(|(stack, _)| errors().all(|error| waiver::is_waived(error, &stack.waivers, today))) {
-        Some((stack, root)) => Ok(Loaded { stack, source, findings, root }),
+    match stack.filter(|(stack, ..)| errors().all(|error| waiver::is_waived(error, &stack.waivers, today))) {
+        Some((stack, root, profiles)) => Ok(Loaded { stack, source, findings, root, profiles }),
         None => Err(Broken { sources: vec![source], findings }),
     }
 }
 
 /// Form first: rules are only asked about what could be read whole.
-fn tree_and_stack(text: &str) -> Result<(Node, Stack), Vec<Problem>> {
+fn tree_and_stack(text: &str, profile: Option<&str>) -> Result<(Node, BTreeMap<String, Node>, Stack), Vec<Problem>> {
     let root = Node::parse(text).map_err(|problem| vec![problem])?;
-    let stack = read::read(&root)?;
-    Ok((root, stack))
+    let (root, profiles) = profile::chosen(root, profile)?;
+    let mut stack: Stack = read::read(&root)?;
+    stack.profile = profile.map(str::to_owned);
+    Ok((root, profiles, stack))
 }
 
 /// The text of a file, or what is wrong with it before its first character is looked at.

@@ -7,12 +7,14 @@ pub mod facts;
 mod files;
 pub mod finding;
 pub mod fix;
+mod fleet;
 mod forms;
 mod job;
 mod lint;
 mod load;
 pub(crate) mod node;
 pub(crate) mod packages;
+pub(crate) mod profile;
 mod quantity;
 mod read;
 mod release;
@@ -36,6 +38,7 @@ pub use cluster::{
 pub use files::{Disk, Files, Folder, Kind};
 pub(crate) use finding::nearest;
 pub use finding::{Finding, Severity};
+pub use fleet::{AfterWait, Fleet, OnDemandAllocation, SpotAllocation};
 pub use forms::{Expire, Place};
 pub use job::{Bootstrap, BootstrapWork, FeatureJob, Job, JobWork, Model, OnFailure, PackagesFrom, Pca, Weights};
 pub(crate) use job::{is_tensorflow, normal_package};
@@ -94,6 +97,13 @@ pub struct Stack {
     pub waivers: Vec<Waiver>,
     /// Euros for a US dollar, to tell costs in both.
     pub eur_per_usd: Option<f64>,
+    /// Variants of it by name, asked for as in `demo@smoke`. What they say is laid over the rest before it is read.
+    #[serde(default, deserialize_with = "profile::names")]
+    #[schemars(with = "BTreeMap<String, profile::Otherwise>")]
+    pub profiles: BTreeSet<String>,
+    /// The one of them that this is.
+    #[serde(skip)]
+    pub profile: Option<String>,
     /// When the cluster ends: never written in a file, said when it is started or its end is moved.
     #[serde(skip)]
     pub until: Option<Timestamp>,
@@ -285,6 +295,12 @@ pub enum Encryption<'a> {
 }
 
 impl Stack {
+    /// Its name, and the profile's: `fruits-demo@smoke`.
+    #[must_use]
+    pub fn title(&self) -> String {
+        self.profile.as_ref().map_or_else(|| self.name.clone(), |profile| format!("{}@{profile}", self.name))
+    }
+
     /// The name of a bucket in AWS; None for a key that is not declared.
     #[must_use]
     pub fn bucket_name(&self, key: &str, account: &str) -> Option<String> {
@@ -370,7 +386,7 @@ impl Stack {
     pub fn arm_nodes(&self) -> Option<String> {
         let mut groups = self.cluster.iter().flat_map(Cluster::groups);
         let is_arm = |kind: &str| facts::instance_type(kind).is_some_and(|facts| facts.arch == "arm64");
-        let (part, group) = groups.find(|(_, group)| is_arm(&group.instance_type))?;
+        let (part, group) = groups.find(|(_, group)| group.types().any(|(kind, _)| is_arm(kind)))?;
         Some(format!("{} of group {part}", group.instance_type))
     }
 

@@ -149,7 +149,7 @@ impl Node {
         }
     }
 
-    fn child_mut(&mut self, part: &str) -> Option<&mut Self> {
+    pub(super) fn child_mut(&mut self, part: &str) -> Option<&mut Self> {
         match &mut self.value {
             Value::Map(entries) => entries.iter_mut().find(|(key, _)| key.text == part).map(|(_, node)| node),
             Value::List(items) => items.get_mut(part.parse::<usize>().ok()?),

@@ -1,7 +1,7 @@
 //! The JSON Schema of the stack language, for editors. Derived from the types, so that it cannot say
 //! anything else than they do; a test holds it against what the reader accepts.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::Stack;
 
@@ -10,8 +10,57 @@ use super::Stack;
 pub fn schema() -> serde_json::Value {
     let mut schema = schemars::schema_for!(Stack).to_value();
     without_nothing(&mut schema);
+    let profile = in_part(&mut schema);
+    schema["properties"]["profiles"]["additionalProperties"] = profile;
     schema
 }
+
+/// What a profile may say: the same types with every field optional, and `null` to take one away. Adds theirs beside those
+/// they are made of.
+fn in_part(schema: &mut Value) -> Value {
+    fn lax(schema: &mut Value) {
+        match schema {
+            Value::Object(fields) => {
+                fields.remove("required");
+                if let Some(Value::String(reference)) = fields.get_mut("$ref") {
+                    reference.push_str(IN_PART);
+                }
+                for (key, value) in fields.iter_mut() {
+                    match value {
+                        Value::Object(named) if key == "properties" => {
+                            for field in named.values_mut() {
+                                lax(field);
+                                *field = json!({"anyOf": [field.take(), {"type": "null"}]});
+                            }
+                        }
+                        value => lax(value),
+                    }
+                }
+            }
+            Value::Array(items) => items.iter_mut().for_each(lax),
+            _ => {}
+        }
+    }
+    let mut whole = schema.clone();
+    lax(&mut whole);
+    let types = whole["$defs"].take();
+    let types = types.as_object().into_iter().flatten().map(|(name, each)| (format!("{name}{IN_PART}"), each.clone()));
+    if let Some(known) = schema["$defs"].as_object_mut() {
+        known.extend(types);
+    }
+    if let Some(fields) = whole["properties"].as_object_mut() {
+        fields.remove("profiles");
+    }
+    json!({
+        "type": "object",
+        "description": "What this profile says otherwise: `null` takes a field away.",
+        "additionalProperties": false,
+        "properties": whole["properties"].take(),
+    })
+}
+
+/// What the name of a type ends in where all of its fields are optional.
+const IN_PART: &str = "InPart";
 
 /// What may be left unsaid may not be said to be nothing: the reader takes no `null`, and so the schema offers none.
 fn without_nothing(schema: &mut Value) {
@@ -83,6 +132,8 @@ mod tests {
         }
         let mut found = Vec::new();
         nulls(&schema(), "", &mut found);
+        // But where a profile takes away.
+        found.retain(|path| !path.contains(IN_PART) && !path.starts_with("/properties/profiles/"));
         assert_eq!(found, Vec::<String>::new());
         // And what a field was beside nothing, it still is.
         assert_eq!(schema()["properties"]["account"]["type"], "string");
@@ -104,7 +155,9 @@ mod tests {
                 (Value::Null, others) => follow(root, others, value, said),
                 (field, _) => {
                     said.insert(format!("{}.{key}", title(schema)));
-                    follow(root, field, value, said);
+                    // What a profile may say is known by the types it is a part of.
+                    let mut in_part = BTreeSet::new();
+                    follow(root, field, value, if key == "profiles" { &mut in_part } else { said });
                 }
             }
         }

@@ -61,6 +61,8 @@ pub(super) struct Life<'a> {
     aws: &'a Aws,
     oracle: &'a Oracle<'a>,
     pub(super) name: String,
+    /// Whether the cluster has fleets instead of groups.
+    fleets: bool,
     pub(super) stand: Stand,
     changed: bool,
     newer: bool,
@@ -75,12 +77,13 @@ pub(super) struct Life<'a> {
 }
 
 impl<'a> Life<'a> {
-    pub(super) fn new(aws: &'a Aws, oracle: &'a Oracle<'a>, name: String) -> Self {
+    pub(super) fn new(aws: &'a Aws, oracle: &'a Oracle<'a>, name: String, fleets: bool) -> Self {
         let stand = Stand::Nothing;
         let life = Self {
             aws,
             oracle,
             name,
+            fleets,
             stand,
             changed: false,
             newer: false,
@@ -147,7 +150,7 @@ impl<'a> Life<'a> {
     }
 
     fn write(&self) {
-        let Self { name, changed, newer, .. } = self;
+        let Self { name, fleets, changed, newer, .. } = self;
         let pick = |old: &'static str, new: &'static str| if *changed { new } else { old };
         let text = format!(
             "stack: {name}
@@ -167,7 +170,7 @@ cluster:
   release: {release}
   applications: [Spark]
   primary: {{type: m5.xlarge}}
-  core: {{type: m5.xlarge, count: {count}}}
+  core: {{type: m5.xlarge, count: {count}{fleet}}}
   idle: {idle}
   tags: {{team: {team}}}
   access: [{access}]
@@ -179,6 +182,7 @@ jobs:
             read = pick("data", "data, logs"),
             release = if *newer { "emr-7.11.0" } else { "emr-7.12.0" },
             count = pick("2", "3"),
+            fleet = if *fleets { ", fleet: {or: [m5a.xlarge], spot: 1}" } else { "" },
             idle = pick("150h", "140h"),
             team = pick("data", "jury"),
             access = pick("", "{from: 203.0.113.7/32, port: 9443}"),

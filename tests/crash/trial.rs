@@ -88,15 +88,16 @@ pub(super) struct Stage<'a> {
     strangers: Strangers,
     pub(super) chart: Chart,
     life: Life<'a>,
+    fleets: bool,
     lives: usize,
 }
 
 impl<'a> Stage<'a> {
     /// Sets the stage, and charts one undisturbed run of each of these flows and what they need.
-    pub(super) fn set(aws: &'a Aws, oracle: &'a Oracle<'a>, flows: &[Flow]) -> Self {
+    pub(super) fn set(aws: &'a Aws, oracle: &'a Oracle<'a>, flows: &[Flow], fleets: bool) -> Self {
         let strangers = Strangers::settle(oracle);
-        let life = Life::new(aws, oracle, "crash-0".into());
-        let mut stage = Self { aws, oracle, strangers, chart: Chart::default(), life, lives: 0 };
+        let life = Life::new(aws, oracle, "crash-0".into(), fleets);
+        let mut stage = Self { aws, oracle, strangers, chart: Chart::default(), life, fleets, lives: 0 };
         let asked = |flow: &Flow| ![Flow::Run, Flow::Guard].contains(flow) || flows.contains(flow);
         for flow in Flow::ALL.into_iter().filter(asked) {
             stage.record(flow);
@@ -173,7 +174,7 @@ impl<'a> Stage<'a> {
     fn begin_anew(&mut self) {
         self.aws.heal();
         self.lives += 1;
-        self.life = Life::new(self.aws, self.oracle, format!("crash-{}", self.lives));
+        self.life = Life::new(self.aws, self.oracle, format!("crash-{}", self.lives), self.fleets);
     }
 
     fn kill(&mut self, trial: Trial) -> Verdict {

@@ -1,6 +1,6 @@
 //! Each pair as people and machines read it: text, Markdown and the gist of the JSON in one snapshot.
 
-use fruitsinfra::review::Report;
+use fruitsinfra::review::{Report, Status};
 use fruitsinfra::ui::review::{html, json, markdown, text};
 use serde_json::{Value, json};
 
@@ -77,6 +77,34 @@ fn stacks_that_come_go_and_change_their_files_are_told() {
     let new = Memory::default().with("stacks/a.yaml", &stack("stays")).with("stacks/d.yml", &stack("moves"));
     let new = new.with("stacks/e.yaml", &stack("comes")).with("stacks/deeper/f.yaml", "no stack of this folder");
     shown("folders", &compared(old, new));
+}
+
+#[test]
+fn a_profile_is_told_where_it_says_something_else() {
+    let stack = |count: u32, more: &str| {
+        format!(
+            "stack: fruits\nregion: eu-west-3\nowner: data@fruits.example\nbuckets: {{data: {{}}}}\ncluster:\n  release: emr-7.12.0\n  primary: {{type: m5.xlarge}}\n  core: {{type: m5.xlarge, count: {count}}}\nprofiles:\n  smoke: {{cluster: {{core: {{count: 1}}}}}}\n{more}"
+        )
+    };
+    let told = |old: String, new: String| {
+        let side = |text: &str| Memory::default().with("stacks/a.yaml", text);
+        let report = compared(side(&old), side(&new));
+        let told = report.stacks.iter().map(|review| (review.stack.clone(), review.file.clone(), review.status));
+        told.collect::<Vec<_>>()
+    };
+    let of = |stack: &str, file: &str, status| (stack.to_owned(), file.to_owned(), status);
+    let spot = "  spot: {cluster: {core: {market: spot}}}\n";
+    // What changes in the stack changes in its profiles, and is told once.
+    assert_eq!(told(stack(2, spot), stack(3, spot)), [of("fruits", "a.yaml", Status::Changed)]);
+    let quicker = spot.replace("market: spot", "market: spot, count: 8");
+    assert_eq!(
+        told(stack(2, spot), stack(2, &quicker)),
+        [of("fruits", "a.yaml", Status::Unchanged), of("fruits@spot", "a.yaml@spot", Status::Changed)]
+    );
+    assert_eq!(
+        told(stack(2, ""), stack(2, spot)),
+        [of("fruits", "a.yaml", Status::Unchanged), of("fruits@spot", "a.yaml@spot", Status::Added)]
+    );
 }
 
 #[test]

@@ -260,7 +260,8 @@ impl Hand {
             }
             // What EMR sizes, nobody else does.
             4 if field("core") != serde_json::Value::Null && field("managed_scaling").is_null() => {
-                let groups = self.emr.list_instance_groups().cluster_id(id).send().await.expect("groups");
+                // Of a cluster of fleets it is refused.
+                let Ok(groups) = self.emr.list_instance_groups().cluster_id(id).send().await else { return None };
                 let core = groups
                     .instance_groups()
                     .iter()

@@ -39,17 +39,17 @@ impl Case {
         Self { effect: Effect::Chosen, ..self }
     }
 
-    fn apart(self) -> Self {
+    pub(crate) fn apart(self) -> Self {
         Self { together: false, ..self }
     }
 
-    fn with(mut self, path: &'static str, value: Value) -> Self {
+    pub(crate) fn with(mut self, path: &'static str, value: Value) -> Self {
         self.with.push((path, value));
         self
     }
 }
 
-fn case(path: &'static str, default: Value, set: Value) -> Case {
+pub(crate) fn case(path: &'static str, default: Value, set: Value) -> Case {
     let default = Some(default).filter(|value| !value.is_null());
     Case { path, default, set, with: vec![], effect: Effect::Shown, together: true }
 }
@@ -195,6 +195,7 @@ pub(crate) fn cases(theirs: &Theirs) -> Vec<Case> {
         case("jobs.fruits.pca.max_components", Value::Null, json!(200)),
     ];
     all.extend(of_groups());
+    all.extend(super::fleets::cases());
     all
 }
 
@@ -298,8 +299,9 @@ pub(crate) const PARTS: [&str; 12] = [
 pub(crate) const WITHIN: [&str; 2] = ["jobs.*.model", "jobs.*.pca"];
 
 /// Proven elsewhere: packages where an index is at hand, `tests/wheels.rs`; waivers, which mean nothing to AWS, in
-/// `tests/validate.rs`.
-pub(crate) const ELSEWHERE: [&str; 3] = ["bootstrap.#.packages_from", "waivers", "waivers.#.file"];
+/// `tests/validate.rs`; profiles, which are other stacks. A primary fleet is one node, and buys none beside it.
+pub(crate) const ELSEWHERE: [&str; 5] =
+    ["bootstrap.#.packages_from", "waivers", "waivers.#.file", "profiles", "cluster.primary.fleet.spot"];
 
 /// `buckets.data.expire` as the schema knows it: `buckets.*.expire`.
 pub(crate) fn pattern(path: &str) -> String {
@@ -324,6 +326,8 @@ pub(crate) fn optional() -> BTreeSet<String> {
     let schema = fruitsinfra::stack::schema();
     let mut found = BTreeSet::new();
     walk(&schema, &schema, &mut vec![], &mut vec![], &mut found);
+    // What a profile may say is what a stack may.
+    found.retain(|path| !path.starts_with("profiles."));
     found
 }
 

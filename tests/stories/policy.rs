@@ -2,6 +2,7 @@
 //! every single permission is needed and named when it is missing, and what the stack makes may do no more than its work.
 
 mod callers;
+mod fleets;
 mod roles;
 mod secrets;
 mod stages;
@@ -17,10 +18,9 @@ use crate::support::oracle::ACCOUNT;
 use crate::support::{Aws, Ran, repository};
 
 /// A call in the sources that no policy of ours grants, and why.
-const NEVER_MADE: [&str; 3] = [
+const NEVER_MADE: [&str; 2] = [
     // `import --cluster` reads what is somebody else's, with whatever its caller may.
     "emr ListBootstrapActions",
-    "emr ListInstanceFleets",
     // Every cluster of ours has an idle policy: the stack's, or the limit's.
     "emr RemoveAutoTerminationPolicy",
 ];

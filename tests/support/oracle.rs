@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_ec2::types::SecurityGroup;
-use aws_sdk_emr::types::{ClusterState, JobFlowInstancesConfig};
+use aws_sdk_emr::types::{ClusterState, InstanceCollectionType, InstanceFleet, JobFlowInstancesConfig};
 use aws_sdk_s3::config::{BehaviorVersion, Credentials, Region};
 use aws_sdk_s3::types::{BucketLocationConstraint, CreateBucketConfiguration};
 
@@ -232,8 +232,14 @@ impl Oracle<'_> {
         for Seen { id, .. } in self.clusters("").into_iter().filter(Seen::alive) {
             let cluster = self.aws.wait(self.emr.describe_cluster().cluster_id(&id).send()).expect("a cluster");
             let cluster = cluster.cluster.expect("a cluster");
-            let groups = self.aws.wait(self.emr.list_instance_groups().cluster_id(&id).send()).expect("groups");
-            let sizes: Vec<_> = groups.instance_groups().iter().map(|group| group.requested_instance_count).collect();
+            let sizes: Vec<_> = if cluster.instance_collection_type == Some(InstanceCollectionType::InstanceFleet) {
+                let fleets = self.aws.wait(self.emr.list_instance_fleets().cluster_id(&id).send()).expect("fleets");
+                let size = |of: &InstanceFleet| (of.target_on_demand_capacity, of.target_spot_capacity);
+                fleets.instance_fleets().iter().map(size).collect()
+            } else {
+                let groups = self.aws.wait(self.emr.list_instance_groups().cluster_id(&id).send()).expect("groups");
+                groups.instance_groups().iter().map(|group| (group.requested_instance_count, None)).collect()
+            };
             let told = (&cluster.name, cluster.status, cluster.tags, cluster.termination_protected, sizes);
             all.insert(format!("cluster {id}"), format!("{told:?}"));
         }

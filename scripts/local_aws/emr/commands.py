@@ -1,9 +1,9 @@
 """EMR's changing operations. They must never touch a cluster that is ending, nor wait for what they begin."""
 
-from . import checks, facts, network, permissions, tags
+from . import checks, facts, fleets, network, permissions, tags
 from . import request as asked
 from .errors import bad_request, invalid
-from .model import ENDED, Cluster, Group, Reason
+from .model import ENDED, Cluster, Fleet, Group, Reason
 from .queries import cluster_of
 
 TERMINATED_AT_ONCE = 10  # ids in one TerminateJobFlows
@@ -111,6 +111,8 @@ def cancel_steps(request) -> dict:
 
 def add_instance_groups(request) -> dict:
     c = modifiable(job_flow(request, request.data.get("JobFlowId")))
+    if c.has_fleets:
+        raise invalid("Instance groups cannot be added to a cluster that uses instance fleets.")
     added = [asked.group(one, c.release, request.now) for one in request.data.get("InstanceGroups") or []]
     if not added or any(g.role != "TASK" for g in added):
         raise invalid("Only TASK instance groups can be added to a running cluster.")
@@ -168,6 +170,39 @@ def apply_change(request, group: Group, change: dict) -> None:
         request.lifecycle.resize(group, "RECONFIGURING", request.now)
 
 
+def modify_instance_fleet(request) -> dict:
+    c = modifiable(cluster_of(request))
+    change = request.data.get("InstanceFleet") or {}
+    fleet = next((g for g in c.groups if isinstance(g, Fleet) and g.id == change.get("InstanceFleetId")), None)
+    if fleet is None:
+        raise invalid(f"Instance fleet id '{change.get('InstanceFleetId')}' is not valid.")
+    if c.managed_scaling:
+        raise invalid("Instance fleets cannot be resized while a managed scaling policy is attached.")
+    if fleet.role == "MASTER":
+        raise invalid("The MASTER instance fleet cannot be resized.")
+    if fleet.state not in ("RUNNING", "SUSPENDED"):
+        raise invalid(f"An instance fleet may only be modified when it is running or suspended; {fleet.id} is {fleet.state}.")
+    on_demand, spot = change.get("TargetOnDemandCapacity", fleet.on_demand), change.get("TargetSpotCapacity", fleet.spot)
+    if min(on_demand, spot) < 0 or (fleet.role == "CORE" and on_demand + spot == 0):
+        raise invalid(f"Invalid target capacity for the {fleet.role} instance fleet: {on_demand + spot}.")
+    fleet.on_demand, fleet.spot, fleet.requested = on_demand, spot, on_demand + spot
+    request.lifecycle.resize(fleet, "RESIZING", request.now)
+    return {}
+
+
+def add_instance_fleet(request) -> dict:
+    c = modifiable(cluster_of(request))
+    if not c.has_fleets:
+        raise invalid("Instance fleets cannot be added to a cluster that uses instance groups.")
+    added = fleets.fleet(request.data.get("InstanceFleet") or {}, c.release, request.now)
+    if added.role != "TASK" or c.group("TASK"):
+        raise invalid("Only one TASK instance fleet can be added to a running cluster.")
+    c.groups.append(added)
+    if c.launched:
+        request.lifecycle.resize(added, "PROVISIONING", request.now)
+    return {"ClusterId": c.id, "InstanceFleetId": added.id, "ClusterArn": c.arn}
+
+
 def modify_cluster(request) -> dict:
     c = cluster_of(request)
     level = request.data.get("StepConcurrencyLevel")
@@ -196,7 +231,9 @@ def put_managed_scaling_policy(request) -> dict:
         raise invalid("A managed scaling policy needs a unit type, a minimum and a maximum of capacity.")
     if limits["MinimumCapacityUnits"] > limits["MaximumCapacityUnits"]:
         raise invalid("The minimum of capacity must not be above the maximum.")
-    modifiable(cluster_of(request)).managed_scaling = policy
+    c = modifiable(cluster_of(request))
+    fleets.scaling_fits(c, policy)
+    c.managed_scaling = policy
     return {}
 
 
@@ -236,11 +273,13 @@ def taggable(request) -> Cluster:
 
 
 OPERATIONS = {
+    "AddInstanceFleet": add_instance_fleet,
     "AddInstanceGroups": add_instance_groups,
     "AddJobFlowSteps": add_job_flow_steps,
     "AddTags": add_tags,
     "CancelSteps": cancel_steps,
     "ModifyCluster": modify_cluster,
+    "ModifyInstanceFleet": modify_instance_fleet,
     "ModifyInstanceGroups": modify_instance_groups,
     "PutAutoTerminationPolicy": put_auto_termination_policy,
     "PutBlockPublicAccessConfiguration": put_block_public_access_configuration,

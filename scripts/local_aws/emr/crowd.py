@@ -33,7 +33,8 @@ def plant(said: dict, scope: Scope, now: float) -> Cluster:
     c.zone = home["AvailabilityZone"]
     c.primary_group, c.core_group = network.managed_groups(home["VpcId"], c.id)
     for group in c.groups:
-        network.launch(c, group, group.requested, created)
+        for market, count in group.lots():
+            network.launch(c, group, market, count, created)
     takes = said.get("ready_after")
     c.steps = [step(one, created, now) for one in said.get("steps", [])]
     if state == "STARTING":

@@ -42,7 +42,7 @@ def summary(c: Cluster, now: float, until: float) -> dict:
 def cluster(c: Cluster, now: float) -> dict:
     return present(
         Id=c.id, Name=c.name, Status=cluster_status(c), Ec2InstanceAttributes=ec2_attributes(c),
-        InstanceCollectionType="INSTANCE_GROUP", LogUri=c.log_uri, LogEncryptionKmsKeyId=c.log_key, ReleaseLabel=c.release,
+        InstanceCollectionType="INSTANCE_FLEET" if c.has_fleets else "INSTANCE_GROUP", LogUri=c.log_uri, LogEncryptionKmsKeyId=c.log_key, ReleaseLabel=c.release,
         AutoTerminate=not c.keep_alive, TerminationProtected=c.protected, UnhealthyNodeReplacement=c.replace_unhealthy,
         VisibleToAllUsers=c.visible, Applications=c.applications, Tags=c.tags, ServiceRole=c.service_role,
         NormalizedInstanceHours=normalized_hours(c, now), MasterPublicDnsName=public_name(c), Configurations=c.configurations,
@@ -92,9 +92,13 @@ def group(g: Group, instances: list[Instance]) -> dict:
         Configurations=g.configurations, ConfigurationsVersion=g.configurations_version,
         LastSuccessfullyAppliedConfigurations=g.configurations,
         LastSuccessfullyAppliedConfigurationsVersion=g.configurations_version,
-        EbsBlockDevices=[{"VolumeSpecification": v, "Device": device(n)} for n, v in enumerate(g.volumes)],
+        EbsBlockDevices=devices(g.volumes),
         EbsOptimized=g.ebs_optimized, ShrinkPolicy={}, CustomAmiId=g.custom_ami,
     )
+
+
+def devices(volumes: list[dict]) -> list[dict]:
+    return [{"VolumeSpecification": v, "Device": device(n)} for n, v in enumerate(volumes)]
 
 
 def device(number: int) -> str:
@@ -104,7 +108,8 @@ def device(number: int) -> str:
 def instance(i: Instance) -> dict:
     return present(
         Id=i.id, Ec2InstanceId=i.ec2_id, PublicDnsName=i.public_dns, PublicIpAddress=i.public_ip,
-        PrivateDnsName=i.private_dns, PrivateIpAddress=i.private_ip, InstanceGroupId=i.group_id, Market=i.market,
+        PrivateDnsName=i.private_dns, PrivateIpAddress=i.private_ip, Market=i.market,
+        **{"InstanceFleetId" if i.group_id.startswith("if-") else "InstanceGroupId": i.group_id},
         Status=status(i.state, Reason(), CreationDateTime=i.created, ReadyDateTime=i.ready, EndDateTime=i.ended),
         InstanceType=i.type, EbsVolumes=i.volumes,
     )

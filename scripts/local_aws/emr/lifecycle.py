@@ -114,7 +114,7 @@ class Lifecycle:
         if problem:
             self.terminate(c, at, Reason("VALIDATION_ERROR", problem))
             return
-        if any(group.market == "SPOT" for group in c.groups):
+        if any(market == "SPOT" and count for group in c.groups for market, count in group.lots()):
             permissions.link(c.scope, permissions.SPOT)
         if not c.primary_group:
             c.primary_group, c.core_group = network.managed_groups(network.subnet(c.subnet)["VpcId"], c.id)
@@ -125,7 +125,8 @@ class Lifecycle:
         if self.world.service_endpoint:
             network.leave_endpoint(c, at)
         for group in c.groups:
-            network.launch(c, group, group.requested, at)
+            for market, count in group.lots():
+                network.launch(c, group, market, count, at)
         c.launched = True
 
     async def _begin_bootstrap(self, c: Cluster, at: float) -> None:
@@ -231,13 +232,14 @@ class Lifecycle:
 
     async def _fit(self, c: Cluster, at: float, group: Group) -> None:
         """Brings a group to the number of instances that it should have."""
-        living = [i for i in c.instances if i.group_id == group.id and i.state != "TERMINATED"]
-        if len(living) < group.requested:
-            network.launch(c, group, group.requested - len(living), at)
-            for fresh in c.instances:
-                if fresh.group_id == group.id and fresh.state == "PROVISIONING":
-                    fresh.state, fresh.ready = "RUNNING", at
-        network.terminate(living[group.requested:], at)
+        for market, count in group.lots():
+            living = [i for i in c.instances if (i.group_id, i.market) == (group.id, market) and i.state != "TERMINATED"]
+            if len(living) < count:
+                network.launch(c, group, market, count - len(living), at)
+            network.terminate(living[count:], at)
+        for fresh in c.instances:
+            if fresh.group_id == group.id and fresh.state == "PROVISIONING":
+                fresh.state, fresh.ready = "RUNNING", at
         group.state, group.changed_at, group.ready = "RUNNING", None, group.ready or at
 
     def _idle_end(self, c: Cluster):

@@ -66,6 +66,28 @@ class Group:
     ended: float | None = None
     changed_at: float | None = None  # when a resize or reconfiguration is done
 
+    def lots(self) -> list[tuple[str, int]]:
+        """How many instances there are to be, by market."""
+        return [(self.market, self.requested)]
+
+
+@dataclass
+class Fleet(Group):
+    """A group of several types. What is asked for are units of capacity, and this model takes the first type for all of them."""
+
+    types: list[dict] = field(default_factory=list)
+    on_demand: int = 0
+    spot: int = 0
+    launch: dict = field(default_factory=dict)
+
+    @property
+    def capacity(self) -> tuple[int, int]:
+        return self.on_demand, self.spot
+
+    def lots(self) -> list[tuple[str, int]]:
+        weight = self.types[0]["WeightedCapacity"]
+        return [("ON_DEMAND", -(-self.on_demand // weight)), ("SPOT", -(-self.spot // weight))]
+
 
 @dataclass
 class Step:
@@ -170,6 +192,10 @@ class Cluster:
     @property
     def arn(self) -> str:
         return f"arn:aws:elasticmapreduce:{self.scope.region}:{self.scope.account}:cluster/{self.id}"
+
+    @property
+    def has_fleets(self) -> bool:
+        return any(isinstance(group, Fleet) for group in self.groups)
 
     @property
     def alive(self) -> bool:

@@ -124,7 +124,7 @@ def owner(group_id: str) -> str:
     return security_group(group_id)["OwnerId"]
 
 
-def launch(c: Cluster, group: Group, count: int, at: float) -> None:
+def launch(c: Cluster, group: Group, market: str, count: int, at: float) -> None:
     """Adds `count` instances to a group of a cluster, seen in EC2 with the cluster's tags."""
     from ministack.services import ec2
 
@@ -138,11 +138,11 @@ def launch(c: Cluster, group: Group, count: int, at: float) -> None:
     )
     for record in records:
         place(record, c, at)
-        if group.market == "SPOT":
+        if market == "SPOT":
             record["InstanceLifecycle"] = "spot"
         ec2._tags[record["InstanceId"]] = instance_tags(c, group)
         c.instances.append(Instance(
-            id=new_id("ci-"), ec2_id=record["InstanceId"], group_id=group.id, type=group.type, market=group.market,
+            id=new_id("ci-"), ec2_id=record["InstanceId"], group_id=group.id, type=group.type, market=market,
             created=at, private_ip=record["PrivateIpAddress"], public_ip=record["PublicIpAddress"] or None,
             private_dns=record["PrivateDnsName"], public_dns=record["PublicDnsName"] or None,
             volumes=[{"Device": describe.device(n), "VolumeId": ec2._new_volume_id()} for n, _ in enumerate(group.volumes)],

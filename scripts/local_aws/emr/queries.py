@@ -3,12 +3,13 @@
 import base64
 import re
 
-from . import describe, facts
+from . import describe, facts, fleets
 from .errors import bad_request
 from .model import Cluster
 
 PAGE = 50
 INSTANCE_PAGE = 200
+FLEET_FILTERS, GROUP_FILTERS = ("InstanceFleetId", "InstanceFleetType"), ("InstanceGroupId", "InstanceGroupTypes")
 
 
 def cluster_of(request, key: str = "ClusterId") -> Cluster:
@@ -59,30 +60,36 @@ def list_clusters(request) -> dict:
 
 def list_instance_groups(request) -> dict:
     c = cluster_of(request)
+    if c.has_fleets:
+        raise fleets_and_groups(c, "ListInstanceGroups")
     return paged(request, "InstanceGroups", [describe.group(g, c.instances) for g in c.groups])
 
 
 def list_instances(request) -> dict:
     c, data = cluster_of(request), request.data
-    if data.get("InstanceFleetId") or data.get("InstanceFleetType"):
-        raise fleets_and_groups("ListInstances")
-    kinds, states = data.get("InstanceGroupTypes"), data.get("InstanceStates")
-    wanted = {g.id for g in c.groups if not kinds or g.role in kinds}
-    if data.get("InstanceGroupId"):
-        wanted &= {data["InstanceGroupId"]}
+    by_fleet, by_group = (any(data.get(key) for key in keys) for keys in (FLEET_FILTERS, GROUP_FILTERS))
+    if by_group if c.has_fleets else by_fleet:
+        raise fleets_and_groups(c, "ListInstances")
+    kinds, states = data.get("InstanceGroupTypes") or [data.get("InstanceFleetType")], data.get("InstanceStates")
+    wanted = {g.id for g in c.groups if kinds == [None] or g.role in kinds}
+    if one := data.get("InstanceGroupId") or data.get("InstanceFleetId"):
+        wanted &= {one}
     found = [i for i in c.instances if i.group_id in wanted and (not states or i.state in states)]
     return paged(request, "Instances", [describe.instance(i) for i in found], INSTANCE_PAGE)
 
 
 def list_instance_fleets(request) -> dict:
-    cluster_of(request)
-    raise fleets_and_groups("ListInstanceFleets")
+    c = cluster_of(request)
+    if not c.has_fleets:
+        raise fleets_and_groups(c, "ListInstanceFleets")
+    return paged(request, "InstanceFleets", [fleets.described(f, c.instances) for f in c.groups])
 
 
-def fleets_and_groups(operation: str):
+def fleets_and_groups(c: Cluster, operation: str):
+    uses = "instance fleets" if c.has_fleets else "instance groups"
     return bad_request(
-        "Instance fleets and instance groups are mutually exclusive. The EMR cluster specified in the request uses instance "
-        f"groups. The {operation} request does not support clusters that use instance groups."
+        f"Instance fleets and instance groups are mutually exclusive. The EMR cluster specified in the request uses {uses}. "
+        f"The {operation} request does not support clusters that use {uses}."
     )
 
 

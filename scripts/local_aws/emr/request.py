@@ -3,15 +3,15 @@
 Pure but for what IAM must be asked at once, and the role that EMR then links to itself. It must never start anything.
 """
 
-from . import facts, permissions, tags
+from . import facts, fleets, permissions, tags
 from .errors import Refused, invalid
 from .model import BootstrapAction, Cluster, Group, Reason, Scope, Step, new_id
+from .parts import configurations, required, volumes
 
 IDLE = (60, 604_800)
 STEP_ARGUMENTS = 10_240  # characters in all of a step's arguments
 ACTIVE_STEPS = 256
 ON_FAILURE = {"TERMINATE_JOB_FLOW": "TERMINATE_CLUSTER"}  # an old name of the same
-SECRET = ("password", "secret")
 
 
 def cluster(data: dict, scope: Scope, access_key: str, now: float) -> Cluster:
@@ -68,18 +68,12 @@ def meant(data: dict, scope: Scope, now: float) -> Cluster:
         raise invalid("You must specify both or neither of EmrManagedMasterSecurityGroup and EmrManagedSlaveSecurityGroup.")
     if next(g for g in made.groups if g.role == "MASTER").requested > 1:
         made.protected = made.keep_alive = True  # whatever was asked for, as EMR's guide to several primary nodes says
+    if made.has_fleets and made.auto_scaling_role:
+        raise invalid("Automatic scaling policies are for instance groups, not for instance fleets.")
+    fleets.scaling_fits(made, made.managed_scaling)
     made.idle_timeout = idle_timeout(data.get("AutoTerminationPolicy"), made)
     made.steps = steps(data.get("Steps") or [], made, now)
     return made
-
-
-def required(data: dict, key: str) -> str:
-    if not data.get(key):
-        raise invalid(
-            f"1 validation error detected: Value null at '{key[0].lower() + key[1:]}' failed to satisfy constraint: "
-            "Member must not be null"
-        )
-    return data[key]
 
 
 def release_label(label: str | None, scope: Scope) -> str:
@@ -102,22 +96,6 @@ def applications(asked: list[dict], release: str) -> list[dict]:
         name = spelt[name.lower()]
         made.append({"Name": name, "Version": facts.application_version(name, release), **extra})
     return made
-
-
-def configurations(asked: list[dict]) -> list[dict]:
-    """Classifications in lower case, properties always there, secrets masked."""
-    made = []
-    for one in asked:
-        properties = {k: mask(k, v) for k, v in (one.get("Properties") or {}).items()}
-        item = {"Classification": required(one, "Classification").lower(), "Properties": properties}
-        if one.get("Configurations"):
-            item["Configurations"] = configurations(one["Configurations"])
-        made.append(item)
-    return made
-
-
-def mask(key: str, value: str) -> str:
-    return "********" if any(word in key.lower() for word in SECRET) else value
 
 
 def log_uri(uri: str | None) -> str | None:
@@ -144,7 +122,7 @@ def root_size(asked: int | None) -> int:
 
 def one_subnet(instances: dict) -> str | None:
     several = instances.get("Ec2SubnetIds") or []
-    if len(several) > 1:
+    if len(several) > 1 and not instances.get("InstanceFleets"):
         raise invalid("Instance groups can be launched in one subnet only; several are for instance fleets.")
     return instances.get("Ec2SubnetId") or (several[0] if several else None)
 
@@ -156,7 +134,7 @@ def bootstrap(action: dict) -> BootstrapAction:
 
 def groups(instances: dict, release: str, now: float) -> list[Group]:
     if instances.get("InstanceFleets"):
-        raise invalid("Our model of EMR has instance groups only: instance fleets are not modelled.")
+        return fleets.asked(instances, release, now)
     asked = instances.get("InstanceGroups") or simple_groups(instances)
     made = [group(one, release, now) for one in asked]
     roles = [g.role for g in made]
@@ -201,17 +179,6 @@ def group(asked: dict, release: str, now: float) -> Group:
         volumes=volumes(ebs) or facts.default_volumes(kind, release), custom_ami=asked.get("CustomAmiId"),
         reason=Reason(None, ""),
     )
-
-
-def volumes(ebs: dict) -> list[dict]:
-    """One entry a volume: EMR splits `VolumesPerInstance`."""
-    made = []
-    for asked in ebs.get("EbsBlockDeviceConfigs") or []:
-        of = asked.get("VolumeSpecification") or {}
-        if not of.get("VolumeType") or not of.get("SizeInGB"):
-            raise invalid("A volume specification needs a VolumeType and a SizeInGB.")
-        made += [dict(of) for _ in range(asked.get("VolumesPerInstance") or 1)]
-    return made
 
 
 def idle_timeout(policy: dict | None, c: Cluster) -> int | None:

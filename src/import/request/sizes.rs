@@ -24,14 +24,10 @@ impl Reading<'_> {
         }
         self.notes.leave(limits);
         match unit.as_str() {
-            "instances" => {}
+            // Of fleets, what a stack calls instances are units.
+            "instances" | "instancefleetunits" => {}
             "vcpu" => said.push(("unit", Part::word("vcpu"))),
-            _ => self.notes.unsayable(
-                "ManagedScalingPolicy.UnitType",
-                &node.span,
-                &unit,
-                "count instances or vcpu: a stack's groups have no units of fleets",
-            ),
+            _ => self.notes.unsayable("ManagedScalingPolicy.UnitType", &node.span, &unit, "count instances or vcpu"),
         }
         Some(Part::map(said))
     }

@@ -9,14 +9,16 @@ use aws_sdk_emr::config::retry::RetryConfig;
 use aws_sdk_emr::operation::run_job_flow::builders::RunJobFlowFluentBuilder;
 use aws_sdk_emr::types::{
     Application, AutoTerminationPolicy, BootstrapActionConfig, Configuration as EmrConfiguration, EbsBlockDeviceConfig,
-    EbsConfiguration, InstanceGroupConfig, InstanceRoleType, JobFlowInstancesConfig, MarketType, ScaleDownBehavior,
-    ScriptBootstrapActionConfig, VolumeSpecification,
+    EbsConfiguration, InstanceFleetConfig, InstanceFleetProvisioningSpecifications, InstanceGroupConfig,
+    InstanceRoleType, InstanceTypeConfig, JobFlowInstancesConfig, MarketType, OnDemandProvisioningSpecification,
+    ScaleDownBehavior, ScriptBootstrapActionConfig, SpotProvisioningSpecification, SpotProvisioningTimeoutAction,
+    VolumeSpecification,
 };
 use jiff::Timestamp;
 use serde::Serialize;
 
 use super::life::{self, Failure};
-use super::{Cluster, emr_tags, groups, read};
+use super::{Cluster, emr_tags, groups, read, there};
 use crate::cloud::error::{Class, CloudError, call};
 use crate::cloud::promise::Promise;
 use crate::resource::{Address, Cx, Id, Ref, Resource};
@@ -55,6 +57,63 @@ pub struct NodeGroup {
     pub bid: Option<String>,
     pub volumes: Vec<Volume>,
     pub configurations: Vec<Configuration>,
+    /// Where the cluster has fleets instead of groups.
+    pub fleet: Option<Fleet>,
+}
+
+/// What makes a group a fleet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fleet {
+    /// Types with what an instance of each counts for, the preferred ones first.
+    pub types: Vec<(String, i32)>,
+    /// Units on the spot market beside a count on demand.
+    pub more: i32,
+    pub allocation: Option<&'static str>,
+    pub on_demand_allocation: Option<&'static str>,
+    /// Minutes that EMR tries to get spot instances before the cluster starts.
+    pub wait: i32,
+    /// Whether the cluster ends if it gets none, instead of starting on demand.
+    pub end: bool,
+}
+
+impl NodeGroup {
+    /// `m5.xlarge`, or all types of a fleet.
+    fn what(&self) -> String {
+        self.fleet.as_ref().map_or_else(|| self.instance_type.clone(), |fleet| there::types(fleet.types.clone()))
+    }
+
+    /// What it is made of, without how many.
+    pub(super) fn kind(&self) -> String {
+        groups::kind(&self.what(), self.spot, self.fleet.is_some())
+    }
+
+    /// How much there is to be, on demand and on spot.
+    #[must_use]
+    pub fn capacity(&self) -> [i32; 2] {
+        let more = self.fleet.as_ref().map_or(0, |fleet| fleet.more);
+        if self.spot { [0, self.count] } else { [self.count, more] }
+    }
+
+    /// What is said of how a fleet is filled, which EMR tells back with defaults of its own:
+    /// `price-capacity-optimized 20m on-demand`.
+    #[must_use]
+    pub fn terms(&self) -> Option<String> {
+        let Fleet { types, more, allocation, on_demand_allocation, wait, end } = self.fleet.as_ref()?;
+        let spot = (self.spot || *more > 0).then(|| {
+            let then = if *end { "end" } else { "on-demand" };
+            format!("{} {wait}m {then}", allocation.unwrap_or("spot"))
+        });
+        let order = || types.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(" ");
+        let first = self.prioritised().then(|| format!("first {}", order()));
+        let words: Vec<String> = spot.into_iter().chain(on_demand_allocation.map(str::to_owned)).chain(first).collect();
+        (!words.is_empty()).then(|| words.join(" "))
+    }
+
+    /// Whether the order of its types means anything to EMR.
+    fn prioritised(&self) -> bool {
+        let said = self.fleet.iter().flat_map(|fleet| [fleet.allocation, fleet.on_demand_allocation]);
+        said.flatten().any(|word| word.ends_with("prioritized"))
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -181,11 +240,18 @@ pub(super) fn request(emr: &Client, cluster: &Cluster, birth: &Birth, named: Nam
     let all = [(&birth.primary, InstanceRoleType::Master)].into_iter();
     let all = all.chain(birth.core.iter().map(|group| (group, InstanceRoleType::Core)));
     let all = all.chain(birth.task.iter().map(|group| (group, InstanceRoleType::Task)));
-    let all = all.map(|(group, role)| instance_group(group, role)).collect();
-    let instances = JobFlowInstancesConfig::builder()
-        .set_instance_groups(Some(all))
+    let mut instances = JobFlowInstancesConfig::builder();
+    if birth.primary.fleet.is_some() {
+        // Fleets may have several subnets; a stack names one.
+        instances = instances.ec2_subnet_ids(&fixed.subnet);
+        instances =
+            instances.set_instance_fleets(Some(all.map(|(group, role)| instance_fleet(group, &role)).collect()));
+    } else {
+        instances = instances.ec2_subnet_id(&fixed.subnet);
+        instances = instances.set_instance_groups(Some(all.map(|(group, role)| instance_group(group, role)).collect()));
+    }
+    let instances = instances
         .set_ec2_key_name(fixed.key_pair.clone())
-        .ec2_subnet_id(&fixed.subnet)
         .keep_job_flow_alive_when_no_steps(changeable.keep_alive)
         .termination_protected(changeable.termination_protection)
         .emr_managed_master_security_group(named.primary_group)
@@ -240,7 +306,7 @@ async fn promise(cluster: &Cluster, birth: &Birth, cx: &Cx) -> Result<Promise, C
     })
 }
 
-pub(super) fn instance_group(group: &NodeGroup, role: InstanceRoleType) -> InstanceGroupConfig {
+fn disks(group: &NodeGroup) -> Option<EbsConfiguration> {
     let devices = group.volumes.iter().map(|volume| {
         let kind = volume.kind.clone().unwrap_or_else(|| "gp3".into());
         let specification = VolumeSpecification::builder().volume_type(kind).size_in_gb(volume.size);
@@ -251,6 +317,51 @@ pub(super) fn instance_group(group: &NodeGroup, role: InstanceRoleType) -> Insta
             .build()
     });
     let ebs = EbsConfiguration::builder().set_ebs_block_device_configs(Some(devices.collect())).build();
+    (!group.volumes.is_empty()).then_some(ebs)
+}
+
+pub(super) fn instance_fleet(group: &NodeGroup, role: &InstanceRoleType) -> InstanceFleetConfig {
+    let fleet = group.fleet.as_ref();
+    let ordered = group.prioritised();
+    let types = fleet.into_iter().flat_map(|fleet| &fleet.types).enumerate().map(|(n, (name, weight))| {
+        InstanceTypeConfig::builder()
+            .instance_type(name)
+            .weighted_capacity(*weight)
+            .set_bid_price(group.bid.clone())
+            .set_ebs_configuration(disks(group))
+            .set_priority(ordered.then(|| f64::from(u8::try_from(n).unwrap_or(u8::MAX))))
+            .build()
+    });
+    let [on_demand, spot] = group.capacity();
+    let on_spot = (spot > 0).then(|| {
+        SpotProvisioningSpecification::builder()
+            .timeout_duration_minutes(fleet.map_or(0, |fleet| fleet.wait))
+            .timeout_action(if fleet.is_some_and(|fleet| fleet.end) {
+                SpotProvisioningTimeoutAction::TerminateCluster
+            } else {
+                SpotProvisioningTimeoutAction::SwitchToOnDemand
+            })
+            .set_allocation_strategy(fleet.and_then(|fleet| fleet.allocation).map(Into::into))
+            .build()
+    });
+    let on_demand_as = fleet.and_then(|fleet| fleet.on_demand_allocation);
+    let on_demand_as =
+        on_demand_as.map(|word| OnDemandProvisioningSpecification::builder().allocation_strategy(word.into()).build());
+    let launch = InstanceFleetProvisioningSpecifications::builder()
+        .set_spot_specification(on_spot.clone())
+        .set_on_demand_specification(on_demand_as.clone())
+        .build();
+    InstanceFleetConfig::builder()
+        .name(&group.name)
+        .instance_fleet_type(role.as_str().into())
+        .target_on_demand_capacity(on_demand)
+        .target_spot_capacity(spot)
+        .set_instance_type_configs(Some(types.collect()))
+        .set_launch_specifications((on_spot.is_some() || on_demand_as.is_some()).then_some(launch))
+        .build()
+}
+
+pub(super) fn instance_group(group: &NodeGroup, role: InstanceRoleType) -> InstanceGroupConfig {
     let config = InstanceGroupConfig::builder()
         .name(&group.name)
         .instance_role(role)
@@ -258,7 +369,7 @@ pub(super) fn instance_group(group: &NodeGroup, role: InstanceRoleType) -> Insta
         .instance_count(group.count)
         .market(if group.spot { MarketType::Spot } else { MarketType::OnDemand })
         .set_bid_price(group.bid.clone())
-        .set_ebs_configuration((!group.volumes.is_empty()).then_some(ebs))
+        .set_ebs_configuration(disks(group))
         .set_configurations(
             (!group.configurations.is_empty()).then(|| group.configurations.iter().map(configuration).collect()),
         );

@@ -12,7 +12,7 @@ impl Cluster {
     pub(super) async fn put(&self, cx: &Cx, id: &Id, changes: &[Change]) -> Result<(), CloudError> {
         for change in changes {
             match change.field {
-                "core_count" | "task" | "group_configurations" => {}
+                "core_count" | "core_spot" | "task" | "group_configurations" => {}
                 // Before the groups: EMR resizes none while it is attached.
                 "managed_scaling" => self.put_scaling(cx, id).await?,
                 "idle_seconds" => {

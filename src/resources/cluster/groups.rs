@@ -1,15 +1,13 @@
-//! Instance groups of a running cluster: their sizes, new task groups, configurations of one group. EMR
+//! Instance groups and fleets of a running cluster: their sizes, new task groups, configurations of one group. EMR
 //! removes no group: one that is not wanted is sized to 0.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use aws_sdk_emr::types::{
-    InstanceGroup, InstanceGroupModifyConfig, InstanceGroupState as State, InstanceGroupType, InstanceRoleType,
-    MarketType,
-};
+use aws_sdk_emr::types::{InstanceFleetModifyConfig, InstanceGroupModifyConfig, InstanceRoleType};
 
-use super::birth::{NodeGroup, Volume, configuration, instance_group};
+use super::birth::{Birth, NodeGroup, Volume, configuration, instance_group};
+use super::there::{self, Part, There};
 use super::{Cluster, life, read};
 use crate::cloud::error::{Class, CloudError, call};
 use crate::cloud::mark::fingerprint;
@@ -22,19 +20,28 @@ const BORN: &str = "fruitsinfra:task:";
 const AT_REST: Duration = Duration::from_mins(15);
 
 /// How a task group reads in a plan: `2 x m5.xlarge spot, bid 0.12`.
-pub(super) fn words(count: i32, instance_type: &str, spot: bool, born: &str) -> String {
-    format!("{count} x {}", unsized_words(instance_type, spot, born))
+pub(super) fn words(size: &str, kind: &str, born: &str) -> String {
+    format!("{size} {}", unsized_words(kind, born))
 }
 
-/// The same where EMR has the say over how many: `m5.xlarge spot, bid 0.12`.
-pub(super) fn unsized_words(instance_type: &str, spot: bool, born: &str) -> String {
+/// The same where EMR has the say over how many, or the whole of it is fixed: `m5.xlarge spot, bid 0.12`.
+pub(super) fn unsized_words(kind: &str, born: &str) -> String {
     let comma = if born.is_empty() { "" } else { ", " };
-    format!("{}{comma}{born}", kind(instance_type, spot))
+    format!("{kind}{comma}{born}")
 }
 
-/// `m5.xlarge on-demand`.
-pub(super) fn kind(instance_type: &str, spot: bool) -> String {
-    format!("{instance_type} {}", if spot { "spot" } else { "on-demand" })
+/// `m5.xlarge on-demand`; of a fleet its types alone: it is bought in both markets, as much of each as is asked for.
+pub(super) fn kind(what: &str, spot: bool, fleet: bool) -> String {
+    match (fleet, spot) {
+        (true, _) => what.to_owned(),
+        (false, true) => format!("{what} spot"),
+        (false, false) => format!("{what} on-demand"),
+    }
+}
+
+/// `2 x`; of a fleet `2 on demand and 4 on spot of`.
+pub(super) fn size([on_demand, spot]: [i32; 2], fleet: bool) -> String {
+    if fleet { format!("{on_demand} on demand and {spot} on spot of") } else { format!("{} x", on_demand + spot) }
 }
 
 /// A group that stays, with its name where that is not its part's.
@@ -58,7 +65,7 @@ pub(super) fn volumes(all: &[Volume]) -> String {
 pub(super) fn born_with(group: &NodeGroup) -> String {
     let volumes = (!group.volumes.is_empty()).then(|| format!("volumes {}", volumes(&group.volumes)));
     let bid = group.bid.as_ref().map(|bid| format!("bid {bid}"));
-    let words = volumes.into_iter().chain(bid).collect::<Vec<_>>().join(" ");
+    let words = volumes.into_iter().chain(bid).chain(group.terms()).collect::<Vec<_>>().join(" ");
     if words.len() <= 200 { words } else { format!("{} @{}", &words[..180], fingerprint(&words)) }
 }
 
@@ -73,41 +80,37 @@ pub(super) fn born_tags(groups: &[NodeGroup]) -> BTreeMap<String, String> {
     said.filter(|(_, words)| !words.is_empty()).collect()
 }
 
-pub(super) fn is_spot(group: &InstanceGroup) -> bool {
-    group.market == Some(MarketType::Spot)
-}
-
 /// Makes the changes that concern groups, if there are any.
 pub(super) async fn update(cluster: &Cluster, cx: &Cx, id: &Id, changes: &[Change]) -> Result<(), CloudError> {
-    let concerned = ["core_count", "task", "group_configurations"];
+    let concerned = ["core_count", "core_spot", "task", "group_configurations"];
     let Some(birth) = cluster.birth.as_ref().filter(|_| changes.iter().any(|c| concerned.contains(&c.field))) else {
         return Ok(());
     };
-    let live = read::groups(cx, id).await?;
+    let described = life::describe(cx, id).await?;
+    if there::has_fleets(&described) {
+        return resize_fleets(cluster, birth, cx, id).await;
+    }
+    let live = there::list(cx, id, false).await?;
     let (mut resized, mut reconfigured) = (Vec::new(), Vec::new());
     let ours = cluster.changeable.managed_scaling.is_none();
-    let mut modify = |group: &InstanceGroup, wanted: Option<&NodeGroup>| {
+    let mut modify = |group: &There, wanted: Option<&NodeGroup>| {
         resized.extend(resize(group, wanted.map_or(0, |wanted| wanted.count)).filter(|_| ours));
         reconfigured.extend(wanted.and_then(|wanted| reconfigure(group, wanted)));
     };
-    let of = |kind: InstanceGroupType| live.iter().find(move |g| g.instance_group_type == Some(kind.clone()));
-    if let (Some(group), Some(wanted)) = (of(InstanceGroupType::Core), &birth.core) {
+    let of = |part: Part| live.iter().find(move |group| group.part == part);
+    if let (Some(group), Some(wanted)) = (of(Part::Core), &birth.core) {
         modify(group, Some(wanted));
     }
-    if let Some(group) = of(InstanceGroupType::Master) {
+    if let Some(group) = of(Part::Primary) {
         // It cannot be resized.
-        let count = group.requested_instance_count.unwrap_or(1);
-        modify(group, Some(&NodeGroup { count, ..birth.primary.clone() }));
+        modify(group, Some(&NodeGroup { count: group.count(), ..birth.primary.clone() }));
     }
-    let there = life::describe(cx, id).await.map(|cluster| read::tags(&cluster))?;
+    let tags = read::tags(&described);
     let born = born_tags(&birth.task);
-    let tasks = || live.iter().filter(|g| g.instance_group_type == Some(InstanceGroupType::Task));
-    let same = |group: &InstanceGroup, wanted: &NodeGroup| {
+    let tasks = || live.iter().filter(|group| group.part == Part::Task);
+    let same = |group: &There, wanted: &NodeGroup| {
         let tag = born_tag(&wanted.name);
-        group.name.as_deref() == Some(&wanted.name)
-            && group.instance_type.as_deref() == Some(&wanted.instance_type)
-            && is_spot(group) == wanted.spot
-            && born.get(&tag) == there.get(&tag)
+        group.name() == wanted.name && group.kind() == wanted.kind() && born.get(&tag) == tags.get(&tag)
     };
     // Of several alike, all but the first shrink.
     let first = |wanted: &NodeGroup| tasks().find(|group| same(group, wanted)).and_then(|group| group.id.clone());
@@ -126,7 +129,29 @@ pub(super) async fn update(cluster: &Cluster, cx: &Cx, id: &Id, changes: &[Chang
         let add = cx.cloud.emr.add_instance_groups().job_flow_id(&id.0).set_instance_groups(Some(new));
         call("emr AddInstanceGroups", add.send()).await?;
     }
-    remember(cx, id, &there, &born).await
+    remember(cx, id, &tags, &born).await
+}
+
+/// Fleets stay as they were born, but for how much they hold.
+async fn resize_fleets(cluster: &Cluster, birth: &Birth, cx: &Cx, id: &Id) -> Result<(), CloudError> {
+    for fleet in there::list(cx, id, true).await? {
+        let wanted = match fleet.part {
+            Part::Primary => continue,
+            Part::Core => birth.core.as_ref(),
+            Part::Task => birth.task.iter().find(|wanted| wanted.name == fleet.name()),
+        };
+        let Some(wanted) = wanted else { continue };
+        let [on_demand, spot] = wanted.capacity();
+        if fleet.capacity != [on_demand, spot] {
+            let modify = InstanceFleetModifyConfig::builder()
+                .set_instance_fleet_id(fleet.id.clone())
+                .target_on_demand_capacity(on_demand)
+                .target_spot_capacity(spot)
+                .build();
+            patiently(cx, &cluster.address(), AT_REST, || modify_fleet(cx, id, &modify)).await?;
+        }
+    }
+    Ok(())
 }
 
 /// After the groups are there: a tag that came first would speak of the old ones.
@@ -151,40 +176,49 @@ async fn remember(
     Ok(())
 }
 
-/// EMR refuses to change a group that is still changing, in words that vary: then it is a matter of time.
 async fn modify(cx: &Cx, id: &Id, groups: &[InstanceGroupModifyConfig]) -> Result<(), CloudError> {
     let ask = async || {
         let modify = cx.cloud.emr.modify_instance_groups().cluster_id(&id.0).set_instance_groups(Some(groups.to_vec()));
         call("emr ModifyInstanceGroups", modify.send()).await.map(drop)
     };
-    let changing = |group: &InstanceGroup| {
-        let state = group.status.as_ref().and_then(|status| status.state.as_ref());
-        state.is_some_and(|state| {
-            [State::Provisioning, State::Bootstrapping, State::Resizing, State::Reconfiguring].contains(state)
-        })
-    };
     match ask().await {
         Err(error) if error.class == Class::Invalid => {
-            if read::groups(cx, id).await?.iter().any(changing) {
-                Err(CloudError { class: Class::NotYet, ..error })
-            } else {
-                // It may have come to rest since the refusal: a second one is meant.
-                ask().await
-            }
+            at_rest(cx, id, false, error).await?;
+            ask().await
         }
         answer => answer,
     }
 }
 
-fn resize(group: &InstanceGroup, count: i32) -> Option<InstanceGroupModifyConfig> {
-    let differs = group.requested_instance_count != Some(count);
-    differs.then(|| {
+async fn modify_fleet(cx: &Cx, id: &Id, fleet: &InstanceFleetModifyConfig) -> Result<(), CloudError> {
+    let ask = async || {
+        let modify = cx.cloud.emr.modify_instance_fleet().cluster_id(&id.0).instance_fleet(fleet.clone());
+        call("emr ModifyInstanceFleet", modify.send()).await.map(drop)
+    };
+    match ask().await {
+        Err(error) if error.class == Class::Invalid => {
+            at_rest(cx, id, true, error).await?;
+            ask().await
+        }
+        answer => answer,
+    }
+}
+
+/// EMR refuses to change a group or a fleet that is still changing, in words that vary: then it is a matter of time. One
+/// that is at rest may have come to it since the refusal: a second one is meant.
+async fn at_rest(cx: &Cx, id: &Id, fleets: bool, refused: CloudError) -> Result<(), CloudError> {
+    let changing = there::list(cx, id, fleets).await?.iter().any(|there| there.changing);
+    if changing { Err(CloudError { class: Class::NotYet, ..refused }) } else { Ok(()) }
+}
+
+fn resize(group: &There, count: i32) -> Option<InstanceGroupModifyConfig> {
+    (group.count() != count).then(|| {
         InstanceGroupModifyConfig::builder().set_instance_group_id(group.id.clone()).instance_count(count).build()
     })
 }
 
-fn reconfigure(group: &InstanceGroup, wanted: &NodeGroup) -> Option<InstanceGroupModifyConfig> {
-    let differs = read::configurations(group.configurations()) != read::wanted(&wanted.configurations);
+fn reconfigure(group: &There, wanted: &NodeGroup) -> Option<InstanceGroupModifyConfig> {
+    let differs = read::configurations(&group.configurations) != read::wanted(&wanted.configurations);
     differs.then(|| {
         let configurations = wanted.configurations.iter().map(configuration).collect();
         let modify = InstanceGroupModifyConfig::builder().set_instance_group_id(group.id.clone());

@@ -7,12 +7,13 @@ use std::sync::Arc;
 use aws_sdk_emr::primitives::DateTime;
 use aws_sdk_emr::types::{
     Cluster as Described, ClusterState, ClusterStateChangeReasonCode as Code, ClusterStatus, ClusterSummary,
-    Configuration as EmrConfiguration, InstanceGroup, InstanceGroupType,
+    Configuration as EmrConfiguration,
 };
 use futures::future::try_join_all;
 use jiff::{Timestamp, ToSpan};
 use serde_json::{Value, json};
 
+use super::there::{self, Part, There};
 use super::{Changeable, Cluster, Configuration, Digests, Fixed, Life, NAME, Scaling, groups, life, scaling};
 use crate::cloud::clusters::ACTIVE;
 use crate::cloud::error::{CloudError, call};
@@ -87,20 +88,6 @@ async fn summaries(
     }
 }
 
-/// All instance groups of a cluster.
-pub(super) async fn groups(cx: &Cx, id: &Id) -> Result<Vec<InstanceGroup>, CloudError> {
-    let (mut found, mut marker) = (Vec::new(), None);
-    loop {
-        let page = cx.cloud.emr.list_instance_groups().cluster_id(&id.0).set_marker(marker).send();
-        let page = call("emr ListInstanceGroups", page).await?;
-        found.extend(page.instance_groups.unwrap_or_default());
-        marker = page.marker;
-        if marker.is_none() {
-            return Ok(found);
-        }
-    }
-}
-
 async fn read(cx: &Cx, summary: &ClusterSummary, with_steps: bool) -> Result<Option<Live>, CloudError> {
     let id = Id(summary.id.clone().unwrap_or_default());
     let cluster = life::describe(cx, &id).await?;
@@ -122,8 +109,12 @@ async fn read(cx: &Cx, summary: &ClusterSummary, with_steps: bool) -> Result<Opt
     let (policies, has_steps) = if ended {
         (Policies::default(), false)
     } else {
-        let (groups, idle, scaling, steps) =
-            futures::join!(groups(cx, &id), idle(cx, &id), scaling::attached(cx, &id), has_steps(cx, &id, with_steps));
+        let (groups, idle, scaling, steps) = futures::join!(
+            there::list(cx, &id, there::has_fleets(&cluster)),
+            idle(cx, &id),
+            scaling::attached(cx, &id),
+            has_steps(cx, &id, with_steps)
+        );
         (Policies { groups: groups?, idle: idle?, scaling: scaling? }, steps?)
     };
     let life = Life {
@@ -141,7 +132,7 @@ async fn read(cx: &Cx, summary: &ClusterSummary, with_steps: bool) -> Result<Opt
 /// What has calls of its own.
 #[derive(Default)]
 struct Policies {
-    groups: Vec<InstanceGroup>,
+    groups: Vec<There>,
     idle: Option<i64>,
     scaling: Option<Scaling>,
 }
@@ -151,22 +142,15 @@ fn projected(key: String, cluster: &Described, policies: Policies, life: Life) -
     let Policies { groups: found, idle, scaling: managed_scaling } = policies;
     let all_tags = tags(cluster);
     let ec2 = cluster.ec2_instance_attributes();
-    let of = |kind: InstanceGroupType| found.iter().find(move |g| g.instance_group_type == Some(kind.clone()));
-    let described = |group: &InstanceGroup, part: &str| {
-        let kind = groups::kind(group.instance_type().unwrap_or_default(), groups::is_spot(group));
-        groups::called(group.name().unwrap_or_default(), part, &kind)
-    };
+    let of = |part: Part| found.iter().find(move |there| there.part == part);
+    let described = |there: &There| groups::called(there.name(), there.called(), &there.kind());
     let group_ref = |id: Option<&str>| Ref::id(id.unwrap_or_default());
     let name_of = |role: Option<&str>| role.and_then(|role| role.rsplit('/').next()).unwrap_or_default().to_owned();
     let digests = Digests::read(&all_tags);
-    let tasks = || found.iter().filter(|g| g.instance_group_type == Some(InstanceGroupType::Task));
-    let task = |g: &InstanceGroup, words: &dyn Fn(&str, bool, &str) -> String| {
-        let name = g.name().unwrap_or_default();
-        let born = all_tags.get(&groups::born_tag(name)).map_or("", String::as_str);
-        (name.to_owned(), words(g.instance_type().unwrap_or_default(), groups::is_spot(g), born))
-    };
+    let tasks = || found.iter().filter(|there| there.part == Part::Task);
+    let born = |task: &There| all_tags.get(&groups::born_tag(task.name())).map_or("", String::as_str);
     // One that is not wanted is sized to 0; under managed scaling EMR may have done that, and fills it again.
-    let wanted = |g: &&InstanceGroup| managed_scaling.is_some() || g.requested_instance_count.unwrap_or_default() > 0;
+    let wanted = |group: &&There| managed_scaling.is_some() || group.count() > 0;
     let fixed = Fixed {
         release: cluster.release_label().unwrap_or_default().to_owned(),
         os_release: cluster.os_release_label.clone(),
@@ -183,28 +167,28 @@ fn projected(key: String, cluster: &Described, policies: Policies, life: Life) -
             .and_then(|e| e.service_access_security_group.clone())
             .filter(|id| !id.is_empty() && !digests.service_group.is_empty())
             .map(Ref::id),
-        primary: of(InstanceGroupType::Master).map(|group| described(group, "primary")).unwrap_or_default(),
-        primary_count: of(InstanceGroupType::Master).and_then(|group| group.requested_instance_count).unwrap_or(1),
-        core: of(InstanceGroupType::Core).map(|group| described(group, "core")),
+        primary: of(Part::Primary).map(described).unwrap_or_default(),
+        primary_count: of(Part::Primary).map_or(1, There::count),
+        core: of(Part::Core).map(described),
         auto_scaling_role: cluster.auto_scaling_role().map(|role| name_of(Some(role))).filter(|name| !name.is_empty()),
         scale_down: cluster.scale_down_behavior.as_ref().map(|b| b.as_str().to_owned()).unwrap_or_default(),
         security_configuration: cluster.security_configuration.clone().filter(|name| !name.is_empty()),
         custom_ami: cluster.custom_ami_id.clone().filter(|id| !id.is_empty()),
-        task_groups: Some(tasks().map(|g| task(g, &groups::unsized_words)).collect()),
+        task_groups: Some(
+            tasks().map(|task| (task.name().to_owned(), groups::unsized_words(&task.kind(), born(task)))).collect(),
+        ),
         digests,
     };
-    let sized = |g: &InstanceGroup| {
-        let count = g.requested_instance_count.unwrap_or_default();
-        task(g, &|kind, spot, born| groups::words(count, kind, spot, born))
-    };
+    let words = |task: &There| groups::words(&groups::size(task.capacity, task.fleet), &task.kind(), born(task));
     let changeable = Changeable {
-        core_count: Some(of(InstanceGroupType::Core).and_then(|g| g.requested_instance_count).unwrap_or_default()),
-        task: Some(tasks().filter(|g| g.requested_instance_count.unwrap_or_default() > 0).map(sized).collect()),
+        core_count: Some(of(Part::Core).map_or(0, |core| if core.fleet { core.capacity[0] } else { core.count() })),
+        core_spot: Some(of(Part::Core).map_or(0, |core| core.capacity[1])),
+        task: Some(tasks().filter(|task| task.count() > 0).map(|task| (task.name().to_owned(), words(task))).collect()),
         group_configurations: found
             .iter()
-            .filter(|g| !g.configurations().is_empty())
+            .filter(|there| !there.configurations.is_empty())
             .filter(wanted)
-            .map(|g| (part(g).to_owned(), configurations(g.configurations())))
+            .map(|there| (there.called().to_owned(), configurations(&there.configurations)))
             .collect(),
         managed_scaling,
         idle,
@@ -222,15 +206,6 @@ fn projected(key: String, cluster: &Described, policies: Policies, life: Life) -
         changeable,
         birth: None,
         life: Some(life),
-    }
-}
-
-/// What a group is called in plans: its part, or the name of one that comes and goes.
-fn part(group: &InstanceGroup) -> &str {
-    match group.instance_group_type {
-        Some(InstanceGroupType::Master) => "primary",
-        Some(InstanceGroupType::Core) => "core",
-        _ => group.name().unwrap_or_default(),
     }
 }
 
@@ -353,13 +328,5 @@ mod tests {
         assert_eq!(configurations(&[told]), wanted(std::slice::from_ref(&ours)));
         let other = EmrConfiguration::builder().classification("spark-env").properties("A", "2").build();
         assert_ne!(configurations(&[other]), wanted(&[ours]));
-    }
-
-    #[test]
-    fn a_group_that_stays_is_told_by_its_part_and_one_that_goes_by_its_name() {
-        let group = |kind: InstanceGroupType| InstanceGroup::builder().name("Unité").instance_group_type(kind).build();
-        assert_eq!(part(&group(InstanceGroupType::Master)), "primary");
-        assert_eq!(part(&group(InstanceGroupType::Core)), "core");
-        assert_eq!(part(&group(InstanceGroupType::Task)), "Unité");
     }
 }

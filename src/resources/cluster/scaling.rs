@@ -9,10 +9,29 @@ use super::Cluster;
 use crate::cloud::error::{CloudError, call};
 use crate::resource::{Cx, Id};
 
-/// The bounds, in instances or in virtual processors. A bound of a part that is that of the whole is none.
+/// What bounds count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ScalingUnit {
+    Instances,
+    Vcpu,
+    /// Of the capacity of fleets.
+    Units,
+}
+
+impl ScalingUnit {
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Instances => "instances",
+            Self::Vcpu => "vCPU",
+            Self::Units => "units",
+        }
+    }
+}
+
+/// The bounds, in instances, virtual processors or units. A bound of a part that is that of the whole is none.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Scaling {
-    pub vcpu: bool,
+    pub unit: ScalingUnit,
     pub minimum: i32,
     pub maximum: i32,
     pub maximum_core: Option<i32>,
@@ -22,8 +41,8 @@ pub struct Scaling {
 impl fmt::Display for Scaling {
     /// `2 to 10 instances, 4 of them core at most`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { vcpu, minimum, maximum, .. } = self;
-        write!(f, "{minimum} to {maximum} {}", if *vcpu { "vCPU" } else { "instances" })?;
+        let Self { unit, minimum, maximum, .. } = self;
+        write!(f, "{minimum} to {maximum} {}", unit.word())?;
         for (part, what) in [(self.part(self.maximum_core), "core"), (self.part(self.maximum_on_demand), "on demand")] {
             if let Some(part) = part {
                 write!(f, ", {part} of them {what} at most")?;
@@ -46,7 +65,11 @@ impl Scaling {
 
     pub(super) fn policy(&self) -> ManagedScalingPolicy {
         let limits = ComputeLimits::builder()
-            .unit_type(if self.vcpu { Unit::Vcpu } else { Unit::Instances })
+            .unit_type(match self.unit {
+                ScalingUnit::Instances => Unit::Instances,
+                ScalingUnit::Vcpu => Unit::Vcpu,
+                ScalingUnit::Units => Unit::InstanceFleetUnits,
+            })
             .minimum_capacity_units(self.minimum)
             .maximum_capacity_units(self.maximum)
             .set_maximum_core_capacity_units(self.part(self.maximum_core))
@@ -58,7 +81,11 @@ impl Scaling {
     fn read(policy: &ManagedScalingPolicy) -> Option<Self> {
         let limits = policy.compute_limits()?;
         Some(Self {
-            vcpu: limits.unit_type() == Some(&Unit::Vcpu),
+            unit: match limits.unit_type() {
+                Some(Unit::Vcpu) => ScalingUnit::Vcpu,
+                Some(Unit::InstanceFleetUnits) => ScalingUnit::Units,
+                _ => ScalingUnit::Instances,
+            },
             minimum: limits.minimum_capacity_units()?,
             maximum: limits.maximum_capacity_units()?,
             maximum_core: limits.maximum_core_capacity_units(),
@@ -92,7 +119,8 @@ mod tests {
 
     #[test]
     fn a_bound_of_the_whole_is_told_once() {
-        let all = Scaling { vcpu: false, minimum: 2, maximum: 10, maximum_core: Some(4), maximum_on_demand: Some(10) };
+        let unit = ScalingUnit::Instances;
+        let all = Scaling { unit, minimum: 2, maximum: 10, maximum_core: Some(4), maximum_on_demand: Some(10) };
         assert_eq!(all.to_string(), "2 to 10 instances, 4 of them core at most");
         let read = Scaling::read(&all.policy()).expect("limits");
         assert_eq!(read, Scaling { maximum_on_demand: None, ..all });

@@ -160,8 +160,16 @@ fn severity(release: Release) -> Severity {
 }
 
 fn offered(cx: &mut Cx<'_>, release: Release, part: &str, group: &Group) {
-    let path = Cx::in_group(part, "type");
-    let (name, region) = (group.instance_type.as_str(), cx.stack.region);
+    for (n, (name, _)) in group.types().enumerate() {
+        match n.checked_sub(1).map(|n| n.to_string()) {
+            None => is_offered(cx, release, name, &Cx::in_group(part, "type")),
+            Some(n) => is_offered(cx, release, name, &[&Cx::in_group(part, "fleet")[..], &["or", &n]].concat()),
+        }
+    }
+}
+
+fn is_offered(cx: &mut Cx<'_>, release: Release, name: &str, path: &[&str]) {
+    let region = cx.stack.region;
     let (message, hint) = match instance_type(name) {
         None => (format!("no release of EMR takes `{name}`"), near_type(name)),
         Some(facts) if facts.in_release(release) == Some(false) => (
@@ -173,7 +181,7 @@ fn offered(cx: &mut Cx<'_>, release: Release, part: &str, group: &Group) {
         }
         Some(_) => return,
     };
-    cx.add(severity(release), "FI305", &path, message, hint);
+    cx.add(severity(release), "FI305", path, message, hint);
 }
 
 fn near_type(name: &str) -> String {
@@ -200,10 +208,12 @@ fn offered_instead(facts: &InstanceType, name: &str, region: EuRegion) -> String
 }
 
 fn architectures(cx: &mut Cx<'_>, cluster: &Cluster) {
-    let arch = |group: &Group| instance_type(&group.instance_type).map(|facts| facts.arch);
-    let first = arch(&cluster.primary);
+    let archs = |group: &'_ Group| -> Vec<&'static str> {
+        group.types().filter_map(|(name, _)| Some(instance_type(name)?.arch)).collect()
+    };
+    let first = archs(&cluster.primary).first().copied();
     let other =
-        cluster.groups().find(|(_, group)| first.is_some() && arch(group).is_some_and(|arch| Some(arch) != first));
+        cluster.groups().find(|(_, group)| archs(group).iter().any(|arch| first.is_some_and(|first| *arch != first)));
     if let Some((part, _)) = other {
         let message = "the groups mix x86_64 and arm64: what one builds, the other cannot load";
         cx.warning("FI306", &Cx::in_group(part, "type"), message, "use one architecture for the whole cluster");

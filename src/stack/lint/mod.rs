@@ -9,6 +9,7 @@ use super::node::{Node, Value};
 
 mod access;
 mod emr;
+mod fleets;
 mod form;
 mod groups;
 mod packages;
@@ -26,9 +27,16 @@ pub(super) struct Cx<'a> {
 /// All findings of all rules, in no particular order.
 pub(super) fn all(stack: &Stack, root: &Node, files: &dyn Files) -> Vec<Problem> {
     let mut cx = Cx { stack, root, files, problems: Vec::new() };
-    for rules in
-        [form::check, residency::check, emr::check, groups::check, access::check, storage::check, packages::check]
-    {
+    for rules in [
+        form::check,
+        residency::check,
+        emr::check,
+        groups::check,
+        fleets::check,
+        access::check,
+        storage::check,
+        packages::check,
+    ] {
         rules(&mut cx);
     }
     cx.problems

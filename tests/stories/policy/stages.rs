@@ -16,7 +16,7 @@ pub(super) const FILE: &str = "stacks/demo.yaml";
 pub(super) const REGION: &str = "eu-west-3";
 
 /// Calls that a whole journey does not make, and why.
-pub(super) const NOT_MADE: [(Command, &str, &str); 19] = [
+pub(super) const NOT_MADE: [(Command, &str, &str); 25] = [
     (Up, "iam DetachRolePolicy", "only where somebody attached one"),
     (Destroy, "iam DetachRolePolicy", "only where somebody attached one"),
     (Up, "ec2 RevokeSecurityGroupEgress", "only where somebody named a group in a rule outwards"),
@@ -30,6 +30,12 @@ pub(super) const NOT_MADE: [(Command, &str, &str); 19] = [
     (Down, "s3 GetObject", "only where somebody else holds the lease"),
     (Destroy, "s3 GetObject", "only where somebody else holds the lease"),
     (Guard, "cloudwatch GetMetricData", "only of clusters past their grace"),
+    (Plan, "emr ListInstanceFleets", "only of a cluster of fleets, which has a story of its own"),
+    (Up, "emr ListInstanceFleets", "only of a cluster of fleets, which has a story of its own"),
+    (Up, "emr ModifyInstanceFleet", "only of a cluster of fleets, which has a story of its own"),
+    (Down, "emr ListInstanceFleets", "only of a cluster of fleets, which has a story of its own"),
+    (Destroy, "emr ListInstanceFleets", "only of a cluster of fleets, which has a story of its own"),
+    (Guard, "emr ListInstanceFleets", "only of a cluster of fleets"),
     (Guard, "emr AddTags", "only to warn"),
     (Guard, "emr SetTerminationProtection", "only of one that is protected"),
     (Guard, "s3 GetBucketTagging", "only of homes past their term"),
