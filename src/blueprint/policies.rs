@@ -13,7 +13,7 @@ use crate::residency::EuRegion;
 use crate::resource::Ref;
 
 use crate::resources::{HOME, object};
-use crate::stack::{Bucket, Cluster, Encryption, Grants, Market, OurBucket, Place, Stack};
+use crate::stack::{Bucket, Cluster, Encryption, Grants, OurBucket, Place, Stack};
 
 use super::{home_name, nodes_role};
 
@@ -126,7 +126,7 @@ pub fn service(stack: &Stack, around: &Surroundings) -> Value {
             "Condition": {"StringLike": {"iam:PassedToService": format!("{}*", around.region.service_principal("ec2"))}},
         }),
     ];
-    if stack.cluster.iter().flat_map(Cluster::groups).any(|(_, group)| group.market == Market::Spot) {
+    if stack.cluster.iter().flat_map(Cluster::groups).any(|(_, group)| group.buys_spot()) {
         // An account's first Spot instance makes the role that EC2 needs for it.
         let spot = around.region.service_principal("spot");
         statements.push(json!({

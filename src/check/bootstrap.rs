@@ -3,7 +3,7 @@
 
 use super::Nodes;
 use super::pip::{self, Install};
-use super::shell::{Command, Script};
+use super::shell::{Command, Script, Word};
 use crate::residency::region_abroad;
 use crate::stack::finding::{Problem, Severity};
 use crate::stack::normal_package;
@@ -14,7 +14,11 @@ pub(super) fn problems(text: &str, script: &Script, nodes: &Nodes) -> Vec<Proble
     let mut problems = Vec::new();
     whole(text, script, &mut problems);
     for command in &script.commands {
-        managers(command, &mut problems);
+        let told_yes = script
+            .commands
+            .iter()
+            .any(|other| other.program == "yes" && other.into.as_deref() == Some(command.program.as_str()));
+        managers(command, told_yes, &mut problems);
         downloads(command, nodes, &mut problems);
         openings(command, &mut problems);
         if let Some(install) = pip::install(command) {
@@ -43,14 +47,14 @@ fn whole(text: &str, script: &Script, problems: &mut Vec<Problem>) {
     let heeded = shebang && first.split_whitespace().skip(1).any(|word| word.starts_with("-e"));
     // With one command alone its own outcome is the script's.
     if !heeded && script.commands.len() > 1 && !script.commands.iter().any(sets) {
-        let after = if shebang { first.len() + 1 } else { 0 };
+        let after = if shebang { text.find('\n').map_or(text.len(), |end| end + 1) } else { 0 };
         let message = "a command that fails here is passed over: EMR judges the script by its last one, and Spark starts \
             without what was to be installed";
         problems.push(
             Problem::new("FI621", 0..first.len(), message)
                 .warning()
                 .hint("write `set -euo pipefail` below the first line")
-                .mended(after.min(text.len())..after.min(text.len()), "set -euo pipefail\n"),
+                .mended(after..after, "set -euo pipefail\n"),
         );
     }
     let mut from = 0;
@@ -79,7 +83,7 @@ fn ends_in_escape(code: &str) -> bool {
 }
 
 /// The package manager of the nodes' own system, and one that does not wait for an answer.
-fn managers(command: &Command, problems: &mut Vec<Problem>) {
+fn managers(command: &Command, told_yes: bool, problems: &mut Vec<Problem>) {
     let foreign = ["apt", "apt-get", "aptitude", "dpkg", "apk", "zypper", "pacman", "brew"];
     let program = command.program.as_str();
     if foreign.contains(&program) {
@@ -93,6 +97,7 @@ fn managers(command: &Command, problems: &mut Vec<Problem>) {
         })
         && !command.short('y')
         && !command.says(&["--assumeyes"])
+        && !told_yes
     {
         let message = format!("`{program}` asks before it installs, and nobody answers: it gives up");
         let after = verb.span.end..verb.span.end;
@@ -176,8 +181,13 @@ fn swallowed(text: &str, install: &Install<'_>, problems: &mut Vec<Problem>) {
         let before = text[..redirect.span.start].trim_end();
         let start = before.rfind(char::is_whitespace).map_or(0, |at| at + 1);
         let written = &text[start..redirect.span.end];
+        // What has its version already is only written somewhere.
+        if text[start..redirect.span.start].contains("==") {
+            continue;
+        }
+        let does = if sign == '<' { "looks for" } else { "writes into" };
         let message = format!(
-            "`{sign}` is a redirection here: the shell looks for a file called `{target}`, and pip sees no version"
+            "`{sign}` is a redirection here: the shell {does} a file called `{target}`, and pip sees no version"
         );
         let quoted = format!("'{}'", written.replace([' ', '\'', '"', '\\'], ""));
         problems.push(
@@ -205,6 +215,13 @@ fn downloads(command: &Command, nodes: &Nodes, problems: &mut Vec<Problem>) {
     }
 }
 
+/// `BlockPublicAcls=false`, alone or among others.
+fn says_false(arg: &Word) -> bool {
+    arg.text
+        .as_deref()
+        .is_some_and(|text| text.to_lowercase().replace([' ', '"'], "").replace(':', "=").contains("=false"))
+}
+
 /// Doors opened and buckets published by a script, which no plan shows.
 fn openings(command: &Command, problems: &mut Vec<Problem>) {
     if command.program != "aws" {
@@ -227,7 +244,9 @@ fn openings(command: &Command, problems: &mut Vec<Problem>) {
         problems.push(
             Problem::new("FI412", arg.span.clone(), message).hint("leave it out: whoever needs it is given a role"),
         );
-    } else if command.says(&["delete-public-access-block"]) {
+    } else if command.says(&["delete-public-access-block"])
+        || command.says(&["put-public-access-block"]) && command.args.iter().any(says_false)
+    {
         let message = "this takes away what keeps the bucket from being public";
         problems.push(Problem::new("FI412", command.span.clone(), message).hint("leave it out"));
     } else if let Some(arg) = command.args.iter().find(|arg| arg.text.as_deref() == Some("--no-sign-request")) {

@@ -162,6 +162,12 @@ pub struct Group {
 }
 
 impl Group {
+    /// Whether any of it is bought on the spot market.
+    #[must_use]
+    pub fn buys_spot(&self) -> bool {
+        self.market == Market::Spot || self.fleet.as_ref().is_some_and(|fleet| fleet.spot > 0)
+    }
+
     /// Its types with what an instance of each counts for, its own first.
     pub fn types(&self) -> impl Iterator<Item = (&str, u32)> {
         let fleet = self.fleet.as_ref();

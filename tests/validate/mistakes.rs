@@ -217,6 +217,27 @@ fn other_slips_of_scripts() {
     finds(&Script, "FI630 error", &script("sudo python3 -m pip install <<\\>> \n  'pillow==11.3.0'"));
     finds(&Script, "FI605 error", &script("sudo python3 -m pip install <<pyarrow==22.0.0>>"));
     finds(&Script, "FI613 warning", &script("sudo python3 -m pip install <<sklearn==0.0>>"));
+    let opened = "<<aws s3api put-public-access-block --bucket p8-data --public-access-block-configuration \
+        BlockPublicAcls=false,BlockPublicPolicy=true>>";
+    finds(&Script, "FI412 error", &script(opened));
+}
+
+#[test]
+fn what_only_looks_like_a_slip() {
+    for line in [
+        "yes | sudo yum install git",
+        "sudo python3 -m pip install pandas==2.3.3 > 1.0",
+        "aws s3api put-public-access-block --bucket p8-data --public-access-block-configuration BlockPublicAcls=true",
+    ] {
+        assert_eq!(Folder::with(STACK, &script(line), JOB).findings(), [""; 0], "{line}");
+    }
+}
+
+#[test]
+fn lines_that_end_as_windows_ends_them_are_mended_between_two() {
+    let folder = Folder::with(STACK, "#!/bin/bash\r\necho one\r\necho two\r\n", JOB);
+    folder.run(&["validate", "stack.yaml", "--fix"]);
+    assert!(folder.read("own.sh").starts_with("#!/bin/bash\r\nset -euo pipefail\n"), "{:?}", folder.read("own.sh"));
 }
 
 #[test]

@@ -74,9 +74,8 @@ fn check_one(cx: &mut Cx<'_>, part: &str, group: &Group, fleet: &Fleet) {
     } else if fleet.spot > 0 && part == "primary" {
         cx.error(CODE, &at("spot"), "a fleet has one primary node", "leave it out");
     }
-    let spot = fleet.spot > 0 || group.market == Market::Spot;
     let waits = fleet.wait.is_some() || fleet.then == AfterWait::End || fleet.allocation.is_some();
-    if waits && !spot {
+    if waits && !group.buys_spot() {
         let field = if fleet.allocation.is_some() { "allocation" } else { "wait" };
         let hint = "say how many units are bought there: `spot: 2`, or `market: spot` for all of them";
         cx.error(CODE, &at(field), "this fleet buys nothing on the spot market", hint);

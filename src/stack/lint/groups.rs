@@ -81,8 +81,12 @@ fn count(cx: &mut Cx<'_>, part: &str, group: &Group) {
 }
 
 fn market(cx: &mut Cx<'_>, part: &str, group: &Group) {
-    match (part, group.market) {
-        (_, Market::OnDemand) if group.bid.is_some() => {
+    let at = || match group.market {
+        Market::Spot => Cx::in_group(part, "market"),
+        Market::OnDemand => [&Cx::in_group(part, "fleet")[..], &["spot"]].concat(),
+    };
+    match (part, group.buys_spot()) {
+        (_, false) if group.bid.is_some() => {
             cx.error(
                 "FI321",
                 &Cx::in_group(part, "bid"),
@@ -90,13 +94,13 @@ fn market(cx: &mut Cx<'_>, part: &str, group: &Group) {
                 "add `market: spot`, or remove the bid",
             );
         }
-        ("primary", Market::Spot) => {
+        ("primary", true) => {
             let message = "when AWS takes the primary node back, the whole cluster ends";
-            cx.warning("FI322", &Cx::in_group(part, "market"), message, "buy the primary node on demand");
+            cx.warning("FI322", &at(), message, "buy the primary node on demand");
         }
-        ("core", Market::Spot) => {
+        ("core", true) => {
             let message = "when AWS takes core nodes back, HDFS loses blocks and the running job starts over";
-            cx.warning("FI322", &Cx::in_group(part, "market"), message, "buy core on demand, and spot for task groups");
+            cx.warning("FI322", &at(), message, "buy core on demand, and spot for task groups");
         }
         _ => {}
     }
