@@ -19,6 +19,7 @@ use fruitsinfra::python;
 use serde_json::json;
 
 use self::flow::Flow;
+use self::life::Shape;
 use self::point::Point;
 use self::trial::{Stage, Trial, Verdict};
 use crate::support::control::until;
@@ -46,7 +47,12 @@ fn a_change_killed_at_any_operation_is_completed_by_running_it_again() {
 
 #[test]
 fn a_change_of_fleets_killed_at_any_operation_is_completed_by_running_it_again() {
-    at_every_operation_of(&[Flow::UpWithChanges, Flow::UpWithReplacement], true);
+    at_every_operation_of(&[Flow::UpWithChanges, Flow::UpWithReplacement], Shape::Fleets);
+}
+
+#[test]
+fn a_change_of_scaling_killed_at_any_operation_is_completed_by_running_it_again() {
+    at_every_operation_of(&[Flow::UpWithChanges], Shape::Scaled);
 }
 
 #[test]
@@ -128,11 +134,11 @@ fn a_job_on_spark_killed_twice_is_one_step_and_its_results_are_whole() {
 }
 
 fn at_every_operation(flows: &[Flow]) {
-    at_every_operation_of(flows, false);
+    at_every_operation_of(flows, Shape::Groups);
 }
 
-fn at_every_operation_of(flows: &[Flow], fleets: bool) {
-    let missed = suite_of(flows, fleets, |stage, draw| {
+fn at_every_operation_of(flows: &[Flow], shape: Shape) {
+    let missed = suite_of(flows, shape, |stage, draw| {
         let mut trials = Vec::new();
         for flow in flows {
             trials.extend(stage.chart.one_each(*flow, draw).into_iter().map(|point| Trial::of(*flow, point)));
@@ -144,15 +150,15 @@ fn at_every_operation_of(flows: &[Flow], fleets: bool) {
 }
 
 fn suite(flows: &[Flow], trials: impl FnOnce(&Stage, &mut fastrand::Rng) -> Vec<Trial>) -> Vec<Point> {
-    suite_of(flows, false, trials)
+    suite_of(flows, Shape::Groups, trials)
 }
 
 /// Plays what is drawn, all of it, and tells the points at which nothing was killed.
-fn suite_of(flows: &[Flow], fleets: bool, trials: impl FnOnce(&Stage, &mut fastrand::Rng) -> Vec<Trial>) -> Vec<Point> {
+fn suite_of(flows: &[Flow], shape: Shape, trials: impl FnOnce(&Stage, &mut fastrand::Rng) -> Vec<Trial>) -> Vec<Point> {
     let aws = Aws::with(&["--rate", "300"]);
     let oracle = aws.oracle(life::REGION);
     let mut draw = fastrand::Rng::with_seed(SEED);
-    let mut stage = Stage::set(&aws, &oracle, flows, fleets);
+    let mut stage = Stage::set(&aws, &oracle, flows, shape);
     let trials = trials(&stage, &mut draw);
     let (planned, mut killed, mut missed, mut wrong) = (trials.len(), 0, Vec::new(), Vec::new());
     stage.play(trials, &mut draw, |verdict| {
@@ -204,8 +210,12 @@ fn soak(part: &str, trials: impl Fn(&Stage, &mut fastrand::Rng, usize) -> Vec<Tr
                 let aws = Aws::with(&["--rate", "300"]);
                 let oracle = aws.oracle(life::REGION);
                 let mut draw = fastrand::Rng::with_seed(seed);
-                // Every other of them with fleets.
-                let mut stage = Stage::set(&aws, &oracle, &Flow::ALL, turn % 2 == 1);
+                let shape = match turn {
+                    1 => Shape::Fleets,
+                    3 => Shape::Scaled,
+                    _ => Shape::Groups,
+                };
+                let mut stage = Stage::set(&aws, &oracle, &Flow::ALL, shape);
                 let trials = trials(&stage, &mut draw, usize::try_from(turn).expect("few"));
                 say(&json!({"part": part, "seed": seed, "points": trials.len()}));
                 let mut wrong = 0;

@@ -171,6 +171,17 @@ fn mends_are_made_in_the_files_and_told() {
 }
 
 #[test]
+fn what_is_found_in_a_profile_is_said_to_be_and_a_waiver_serves_any_of_them() {
+    let profiles = "profiles:\n  many: {cluster: {core: {count: 30}}}\n  wrong: {cluster: {core: {type: m5.huge}}}\n";
+    let stack = format!("{STACK}limits: {{hourly: 2 USD}}\n{profiles}");
+    let found = Folder::with(&stack, SCRIPT, JOB).findings();
+    assert_eq!(found, ["FI910 warning stack.yaml:14:18", "FI305 error stack.yaml:17:34"]);
+    let waiver = "waivers:\n  - {code: FI910, because: known, until: 2999-12-31}\n";
+    let found = Folder::with(&format!("{stack}{waiver}"), SCRIPT, JOB).findings();
+    assert_eq!(found, ["FI305 error stack.yaml:17:34"]);
+}
+
+#[test]
 fn a_waiver_hides_until_its_day_and_is_told_when_it_is_of_no_use() {
     let loose = "#!/bin/bash\nset -e\npip3 install pandas\n";
     let waived = |waiver: &str| format!("{STACK}waivers:\n  - {waiver}\n");

@@ -50,30 +50,48 @@ pub(super) fn run(global: &Global, args: &Args) -> Ended {
     Ok(if passes(&checked, args.fail_on) { DONE } else { USAGE })
 }
 
-/// A stack with what is found in its profiles alone, which is said to be so.
+/// A stack with what is found in its profiles alone, which is said to be so. A waiver is of use where one of them needs it.
 fn with_profiles(path: &Path, check: impl Fn(&Path) -> Checked) -> Checked {
     let mut whole = check(path);
-    let profiles = whole.stack.iter().filter(|stack| stack.profile.is_none()).flat_map(|stack| &stack.profiles);
-    for name in profiles.cloned().collect::<Vec<_>>() {
-        let alone = check(&profile::joined(path, &name));
-        for mut finding in alone.findings {
-            let known = |other: &Finding| {
-                (other.code, &other.file, &other.span) == (finding.code, &finding.file, &finding.span)
-                    && other.message.starts_with(&finding.message)
-            };
-            if !whole.findings.iter().any(known) {
-                finding.message = format!("{} (in the profile `{name}`)", finding.message);
-                whole.findings.push(finding);
+    let names: Vec<String> = match &whole.stack {
+        Some(stack) if stack.profile.is_none() => stack.profiles.iter().cloned().collect(),
+        _ => return whole,
+    };
+    let all: Vec<(String, Checked)> =
+        names.into_iter().map(|name| (name.clone(), check(&profile::joined(path, &name)))).collect();
+    let same = |one: &Finding, other: &Finding| {
+        (one.code, &one.file, &one.span, &one.message) == (other.code, &other.file, &other.span, &other.message)
+    };
+    let there =
+        |one: &Finding, other: &Finding| (one.code, &one.file, &one.span) == (other.code, &other.file, &other.span);
+    let everywhere =
+        |finding: &Finding| all.iter().all(|(_, of)| of.findings.iter().any(|other| there(finding, other)));
+    whole.findings.retain(|finding| finding.code != USELESS || everywhere(finding));
+    let known = whole.findings.clone();
+    for (name, alone) in all {
+        let new = |finding: &Finding| finding.code != USELESS && !known.iter().any(|other| same(finding, other));
+        whole.findings.extend(
+            alone.findings.into_iter().filter(new).map(|finding| Finding {
+                message: format!("{} (in the profile `{name}`)", finding.message),
+                ..finding
+            }),
+        );
+        for waived in alone.waived {
+            if !whole.waived.contains(&waived) {
+                whole.waived.push(waived);
             }
         }
-        whole
-            .waived
-            .extend(alone.waived.into_iter().filter(|waived| !whole.waived.contains(waived)).collect::<Vec<_>>());
-        let files: Vec<_> = whole.sources.iter().map(|source| source.file.clone()).collect();
-        whole.sources.extend(alone.sources.into_iter().filter(|source| !files.contains(&source.file)));
+        for source in alone.sources {
+            if !whole.sources.contains(&source) {
+                whole.sources.push(source);
+            }
+        }
     }
     whole
 }
+
+/// A waiver that hides nothing, or no longer.
+const USELESS: &str = "FI140";
 
 fn passes(checked: &[Checked], fail_on: FailOn) -> bool {
     let least = if fail_on == FailOn::Warning { Severity::Warning } else { Severity::Error };

@@ -56,13 +56,21 @@ impl Strangers {
     }
 }
 
+/// What the cluster of a life is like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Shape {
+    Groups,
+    Fleets,
+    /// Groups that EMR scales, until a change takes that away.
+    Scaled,
+}
+
 /// A stack of its own name, and what was asked for so far.
 pub(super) struct Life<'a> {
     aws: &'a Aws,
     oracle: &'a Oracle<'a>,
     pub(super) name: String,
-    /// Whether the cluster has fleets instead of groups.
-    fleets: bool,
+    shape: Shape,
     pub(super) stand: Stand,
     changed: bool,
     newer: bool,
@@ -77,13 +85,13 @@ pub(super) struct Life<'a> {
 }
 
 impl<'a> Life<'a> {
-    pub(super) fn new(aws: &'a Aws, oracle: &'a Oracle<'a>, name: String, fleets: bool) -> Self {
+    pub(super) fn new(aws: &'a Aws, oracle: &'a Oracle<'a>, name: String, shape: Shape) -> Self {
         let stand = Stand::Nothing;
         let life = Self {
             aws,
             oracle,
             name,
-            fleets,
+            shape,
             stand,
             changed: false,
             newer: false,
@@ -150,7 +158,7 @@ impl<'a> Life<'a> {
     }
 
     fn write(&self) {
-        let Self { name, fleets, changed, newer, .. } = self;
+        let Self { name, shape, changed, newer, .. } = self;
         let pick = |old: &'static str, new: &'static str| if *changed { new } else { old };
         let text = format!(
             "stack: {name}
@@ -171,7 +179,7 @@ cluster:
   applications: [Spark]
   primary: {{type: m5.xlarge}}
   core: {{type: m5.xlarge, count: {count}{fleet}}}
-  idle: {idle}
+{scaling}  idle: {idle}
   tags: {{team: {team}}}
   access: [{access}]
 jobs:
@@ -182,7 +190,11 @@ jobs:
             read = pick("data", "data, logs"),
             release = if *newer { "emr-7.11.0" } else { "emr-7.12.0" },
             count = pick("2", "3"),
-            fleet = if *fleets { ", fleet: {or: [m5a.xlarge], spot: 1}" } else { "" },
+            fleet = if *shape == Shape::Fleets { ", fleet: {or: [m5a.xlarge], spot: 1}" } else { "" },
+            scaling = match (shape, changed) {
+                (Shape::Scaled, false) => "  managed_scaling: {minimum: 1, maximum: 3}\n",
+                _ => "",
+            },
             idle = pick("150h", "140h"),
             team = pick("data", "jury"),
             access = pick("", "{from: 203.0.113.7/32, port: 9443}"),

@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::flow::{Flow, Stand};
-use super::life::{Life, Strangers, Wrong};
+use super::life::{Life, Shape, Strangers, Wrong};
 use super::point::{Chart, Point};
 use crate::support::Aws;
 use crate::support::control::until;
@@ -88,16 +88,16 @@ pub(super) struct Stage<'a> {
     strangers: Strangers,
     pub(super) chart: Chart,
     life: Life<'a>,
-    fleets: bool,
+    shape: Shape,
     lives: usize,
 }
 
 impl<'a> Stage<'a> {
     /// Sets the stage, and charts one undisturbed run of each of these flows and what they need.
-    pub(super) fn set(aws: &'a Aws, oracle: &'a Oracle<'a>, flows: &[Flow], fleets: bool) -> Self {
+    pub(super) fn set(aws: &'a Aws, oracle: &'a Oracle<'a>, flows: &[Flow], shape: Shape) -> Self {
         let strangers = Strangers::settle(oracle);
-        let life = Life::new(aws, oracle, "crash-0".into(), fleets);
-        let mut stage = Self { aws, oracle, strangers, chart: Chart::default(), life, fleets, lives: 0 };
+        let life = Life::new(aws, oracle, "crash-0".into(), shape);
+        let mut stage = Self { aws, oracle, strangers, chart: Chart::default(), life, shape, lives: 0 };
         let asked = |flow: &Flow| ![Flow::Run, Flow::Guard].contains(flow) || flows.contains(flow);
         for flow in Flow::ALL.into_iter().filter(asked) {
             stage.record(flow);
@@ -174,7 +174,7 @@ impl<'a> Stage<'a> {
     fn begin_anew(&mut self) {
         self.aws.heal();
         self.lives += 1;
-        self.life = Life::new(self.aws, self.oracle, format!("crash-{}", self.lives), self.fleets);
+        self.life = Life::new(self.aws, self.oracle, format!("crash-{}", self.lives), self.shape);
     }
 
     fn kill(&mut self, trial: Trial) -> Verdict {

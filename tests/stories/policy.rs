@@ -211,7 +211,7 @@ fn every_permission_is_needed_and_named_where_it_is_missing() {
 }
 
 /// Permissions without which a command goes the whole way, and why they are there.
-const SPARED: [(Command, &str, &str); 24] = [
+const SPARED: [(Command, &str, &str); 25] = [
     (Command::Up, "Logs s3:GetObject", "read where a bootstrap or a step fails"),
     (Command::Up, "Reports s3:GetObject", "read where the job is the template's"),
     (Command::Up, "KeysBesideByWayOfS3 kms:Decrypt", "for reports"),
@@ -228,6 +228,7 @@ const SPARED: [(Command, &str, &str); 24] = [
     (Command::Down, "ClustersOfThisStack elasticmapreduce:ListSteps", "of two clusters at one address"),
     (Command::Destroy, "ClustersOfThisStack elasticmapreduce:ListSteps", "of two clusters at one address"),
     (Command::Guard, "EverythingInTheEu cloudwatch:GetMetricData", "of clusters past their grace"),
+    (Command::Guard, "ClustersOfAllMarked elasticmapreduce:ListInstanceFleets", "of a cluster of fleets: its story"),
     (Command::Guard, "ClustersOfAllMarked elasticmapreduce:AddTags", "to warn"),
     (Command::Guard, "ClustersOfAllMarked elasticmapreduce:SetTerminationProtection", "of one that is protected"),
     (Command::Guard, "Homes s3:GetBucketTagging", "of homes past their term"),

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::fs;
 
-use fruitsinfra::permissions::Command::{self, Destroy, Down, Plan, Up};
+use fruitsinfra::cloud::promise::EXPIRES;
+use fruitsinfra::permissions::Command::{self, Destroy, Down, Guard, Plan, Up};
 use serde_json::json;
 
 use super::callers::{Caller, rendered};
@@ -73,7 +74,10 @@ fn a_cluster_of_fleets_comes_grows_is_made_anew_and_goes() {
     for said in ["or: [m5a.xlarge, m6i.xlarge]", "weights: {r5.2xlarge: 2}", "spot: 10", "wait: 30m"] {
         assert!(imported.contains(said), "{said} in\n{imported}");
     }
-    run(Down, &["down", FILE, "--yes"], 0);
+    // Its end has come: the guard ends it, and a `down` finds nothing left to end.
+    root.tag(&second[0], EXPIRES, "2026-01-01T00:00:00Z");
+    run(Guard, &["guard", "--kill", "--hard"], 0);
     assert_eq!(cluster(), Vec::<String>::new());
+    run(Down, &["down", FILE, "--yes"], 0);
     run(Destroy, &["destroy", FILE, "--yes"], 0);
 }
