@@ -189,7 +189,8 @@ jobs:
             expire = pick("30d", "60d"),
             read = pick("data", "data, logs"),
             release = if *newer { "emr-7.11.0" } else { "emr-7.12.0" },
-            count = pick("2", "3"),
+            // What EMR scaled stays as it is: only the first change would resize it.
+            count = if *shape == Shape::Scaled { "2" } else { pick("2", "3") },
             fleet = if *shape == Shape::Fleets { ", fleet: {or: [m5a.xlarge], spot: 1}" } else { "" },
             scaling = match (shape, changed) {
                 (Shape::Scaled, false) => "  managed_scaling: {minimum: 1, maximum: 3}\n",
