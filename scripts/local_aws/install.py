@@ -52,6 +52,12 @@ SETS = {
 }
 
 
+def usual_cache() -> Path:
+    """Where `fruitsinfra` itself keeps what it installs."""
+    user = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(os.environ.get("FRUITSINFRA_CACHE") or Path(user) / "fruitsinfra")
+
+
 def home(name: str, cache: Path) -> Path:
     """Where a set lives: what it is made of is in the name, so a changed pin is another folder, never a mixed one."""
     digest = hashlib.sha256(b"".join((HERE / file).read_bytes() for file in SETS[name].files)).hexdigest()

@@ -87,10 +87,7 @@ pub(super) fn cluster(stack: &Stack, objects: &[Object], around: &Surroundings) 
     let own: BTreeMap<String, String> =
         stack.tags.iter().chain(&cluster.tags).map(|(k, v)| (k.clone(), v.clone())).collect();
     let changeable = Changeable {
-        core_count: managed_scaling.is_none().then(|| match core.as_ref() {
-            Some(core) if fleets => core.capacity()[0],
-            core => core.map_or(0, |core| core.count),
-        }),
+        core_count: managed_scaling.is_none().then(|| core.as_ref().map_or(0, NodeGroup::counted)),
         core_spot: (fleets && managed_scaling.is_none()).then(|| core.as_ref().map_or(0, |core| core.capacity()[1])),
         task: managed_scaling.is_none().then(|| there(&kind::words_of)),
         managed_scaling,

@@ -1,6 +1,8 @@
 //! `FI62x`: what goes wrong on nodes with the shell scripts that people bring: failures that EMR calls a success,
 //! packages that land where Spark does not look, words that the shell takes for something else.
 
+use std::collections::BTreeSet;
+
 use super::Nodes;
 use super::pip::{self, Install};
 use super::shell::{Command, Script, Word};
@@ -13,12 +15,10 @@ use crate::stack::packages::{self, Verdict};
 pub(super) fn problems(text: &str, script: &Script, nodes: &Nodes) -> Vec<Problem> {
     let mut problems = Vec::new();
     whole(text, script, &mut problems);
+    let yes = script.commands.iter().filter(|command| command.program == "yes");
+    let told_yes: BTreeSet<&str> = yes.filter_map(|command| command.into.as_deref()).collect();
     for command in &script.commands {
-        let told_yes = script
-            .commands
-            .iter()
-            .any(|other| other.program == "yes" && other.into.as_deref() == Some(command.program.as_str()));
-        managers(command, told_yes, &mut problems);
+        managers(command, &told_yes, &mut problems);
         downloads(command, nodes, &mut problems);
         openings(command, &mut problems);
         if let Some(install) = pip::install(command) {
@@ -83,7 +83,7 @@ fn ends_in_escape(code: &str) -> bool {
 }
 
 /// The package manager of the nodes' own system, and one that does not wait for an answer.
-fn managers(command: &Command, told_yes: bool, problems: &mut Vec<Problem>) {
+fn managers(command: &Command, told_yes: &BTreeSet<&str>, problems: &mut Vec<Problem>) {
     let foreign = ["apt", "apt-get", "aptitude", "dpkg", "apk", "zypper", "pacman", "brew"];
     let program = command.program.as_str();
     if foreign.contains(&program) {
@@ -97,7 +97,7 @@ fn managers(command: &Command, told_yes: bool, problems: &mut Vec<Problem>) {
         })
         && !command.short('y')
         && !command.says(&["--assumeyes"])
-        && !told_yes
+        && !told_yes.contains(program)
     {
         let message = format!("`{program}` asks before it installs, and nobody answers: it gives up");
         let after = verb.span.end..verb.span.end;

@@ -11,7 +11,7 @@ mod shell;
 mod spark;
 mod support;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use jiff::civil::Date;
@@ -20,7 +20,7 @@ use crate::price::Table;
 use crate::residency::EuRegion;
 use crate::script::{self, Language, Origin, Text};
 use crate::stack::finding::{Lines, Problem};
-use crate::stack::{self, BootstrapWork, Finding, Folder, Loaded, Source, Stack, Waived, normal_package};
+use crate::stack::{self, BootstrapWork, Broken, Finding, Folder, Loaded, Source, Stack, Waived, normal_package};
 
 use self::shell::Script;
 
@@ -53,7 +53,18 @@ struct Nodes {
 /// Reads a stack's file of the disk and all that it names, and tells everything that is found on that day. Prices are for
 /// what it costs; without them nothing is said of that.
 pub fn file(path: &Path, today: Date, prices: Option<&Table>) -> Checked {
-    match stack::load(path) {
+    read(stack::load(path), path, today, prices)
+}
+
+/// The same, and of each of its profiles, by name.
+pub fn file_with_profiles(path: &Path, today: Date, prices: Option<&Table>) -> (Checked, BTreeMap<String, Checked>) {
+    let (stack, profiles) = stack::load_with_profiles(path);
+    let profiles = profiles.into_iter().map(|(name, told)| (name, read(told, path, today, prices)));
+    (read(stack, path, today, prices), profiles.collect())
+}
+
+fn read(told: Result<Loaded, Broken>, path: &Path, today: Date, prices: Option<&Table>) -> Checked {
+    match told {
         Ok(loaded) => examine(&loaded, path.parent().unwrap_or(Path::new("")), today, prices),
         Err(broken) => Checked { stack: None, sources: broken.sources, findings: broken.findings, waived: Vec::new() },
     }

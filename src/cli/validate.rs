@@ -1,11 +1,14 @@
 //! `validate`: everything that is wrong with stacks and their scripts, without a connection; and mends of it.
 
-use std::path::{Path, PathBuf};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use rayon::prelude::*;
 
 use super::session::find;
 use super::{DONE, Ended, Failure, Global, USAGE};
 use crate::check::{self, Checked};
-use crate::stack::{self, Finding, Severity, Source, fix, profile};
+use crate::stack::{self, Finding, Severity, Source, fix};
 use crate::ui::{DIM, GREEN, Output, Ui, codes, github, sarif, snippet, width};
 
 /// Check stacks and their scripts: form, residency, releases and types, access, storage, packages, money
@@ -31,14 +34,14 @@ enum FailOn {
 pub(super) fn run(global: &Global, args: &Args) -> Ended {
     let ui = global.ui();
     let prices = super::prices::table(ui);
-    let check = |path: &PathBuf| with_profiles(path, |path| check::file(path, stack::today(), Some(&prices)));
+    let check = |path: &PathBuf| together(check::file_with_profiles(path, stack::today(), Some(&prices)));
     let paths: Vec<PathBuf> = args.stacks.iter().map(|name| find(name)).collect();
     if args.fix {
         for path in &paths {
             mend(ui, || check(path))?;
         }
     }
-    let checked: Vec<Checked> = paths.iter().map(check).collect();
+    let checked: Vec<Checked> = paths.par_iter().map(check).collect();
     match ui.output {
         Output::Text => paths.iter().zip(&checked).for_each(|(path, checked)| {
             ui.out(text(&path.display().to_string(), checked));
@@ -51,24 +54,18 @@ pub(super) fn run(global: &Global, args: &Args) -> Ended {
 }
 
 /// A stack with what is found in its profiles alone, which is said to be so. A waiver is of use where one of them needs it.
-fn with_profiles(path: &Path, check: impl Fn(&Path) -> Checked) -> Checked {
-    let mut whole = check(path);
-    let names: Vec<String> = match &whole.stack {
-        Some(stack) if stack.profile.is_none() => stack.profiles.iter().cloned().collect(),
-        _ => return whole,
-    };
-    let all: Vec<(String, Checked)> =
-        names.into_iter().map(|name| (name.clone(), check(&profile::joined(path, &name)))).collect();
-    let same = |one: &Finding, other: &Finding| {
-        (one.code, &one.file, &one.span, &one.message) == (other.code, &other.file, &other.span, &other.message)
-    };
+fn together((mut whole, profiles): (Checked, BTreeMap<String, Checked>)) -> Checked {
+    if profiles.is_empty() {
+        return whole;
+    }
     let there =
         |one: &Finding, other: &Finding| (one.code, &one.file, &one.span) == (other.code, &other.file, &other.span);
+    let same = |one: &Finding, other: &Finding| there(one, other) && one.message == other.message;
     let everywhere =
-        |finding: &Finding| all.iter().all(|(_, of)| of.findings.iter().any(|other| there(finding, other)));
+        |finding: &Finding| profiles.values().all(|of| of.findings.iter().any(|other| there(finding, other)));
     whole.findings.retain(|finding| finding.code != USELESS || everywhere(finding));
     let known = whole.findings.clone();
-    for (name, alone) in all {
+    for (name, alone) in profiles {
         let new = |finding: &Finding| finding.code != USELESS && !known.iter().any(|other| same(finding, other));
         whole.findings.extend(
             alone.findings.into_iter().filter(new).map(|finding| Finding {

@@ -26,12 +26,7 @@ impl Reading<'_> {
     pub(super) fn fleet(&mut self, node: &Node) -> Option<Group> {
         let mut fields = self.notes.fields(node, "InstanceFleets")?;
         let role = fields.take("InstanceFleetType");
-        let mut group =
-            Group { role: role.and_then(tree::scalar).unwrap_or_default().to_uppercase(), ..Group::default() };
-        if !["MASTER", "CORE", "TASK"].contains(&group.role.as_str()) {
-            self.notes.wrong(role.unwrap_or(node), "InstanceFleetType", "MASTER, CORE or TASK");
-            return None;
-        }
+        let mut group = Group { role: self.plays(role, node, "InstanceFleetType")?, ..Group::default() };
         group.name = fields.take("Name").and_then(|node| self.notes.text(node, "Name")).map(str::to_owned);
         let types = self.types(&mut fields, node);
         let mut capacity = |name: &str| fields.take(name).and_then(|node| self.notes.number(node, name)).unwrap_or(0);

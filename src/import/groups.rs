@@ -122,12 +122,7 @@ impl Reading<'_> {
         let mut fields = self.notes.fields(node, AT)?;
         let mut group = Group::default();
         let role = fields.take("InstanceRole").or_else(|| fields.take("InstanceGroupType"));
-        let role_node = role.unwrap_or(node);
-        group.role = role.and_then(tree::scalar).unwrap_or_default().to_uppercase();
-        if !["MASTER", "CORE", "TASK"].contains(&group.role.as_str()) {
-            self.notes.wrong(role_node, "InstanceRole", "MASTER, CORE or TASK");
-            return None;
-        }
+        group.role = self.plays(role, node, "InstanceRole")?;
         group.name = fields.take("Name").and_then(|node| self.notes.text(node, "Name")).map(str::to_owned);
         let kind = fields.take("InstanceType");
         let kind = self.instance_type(kind, node);
@@ -153,6 +148,16 @@ impl Reading<'_> {
         }
         self.notes.leave(fields);
         Some(group)
+    }
+
+    /// The part that a group or a fleet plays; told where EMR knows no such part.
+    pub(super) fn plays(&mut self, said: Option<&Node>, around: &Node, name: &str) -> Option<String> {
+        let role = said.and_then(tree::scalar).unwrap_or_default().to_uppercase();
+        if ["MASTER", "CORE", "TASK"].contains(&role.as_str()) {
+            return Some(role);
+        }
+        self.notes.wrong(said.unwrap_or(around), name, "MASTER, CORE or TASK");
+        None
     }
 
     pub(super) fn bid(&mut self, node: &Node) -> Option<Part> {

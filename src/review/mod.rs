@@ -12,6 +12,7 @@ mod sides;
 use std::sync::Arc;
 
 use jiff::civil::Date;
+use rayon::prelude::*;
 use serde::Serialize;
 
 pub use compare::compare;
@@ -196,7 +197,7 @@ impl Report {
     /// Compares everything on both sides.
     pub fn of(from: &Side, to: &Side, terms: Terms) -> Self {
         let pairs = pairs(from, to);
-        let stacks = sides::side_by_side(&pairs, |pair| compare(pair, from, to, terms));
+        let stacks = pairs.par_iter().map(|pair| compare(pair, from, to, terms)).collect();
         Self {
             from: from.label.clone(),
             from_commit: from.commit.clone(),

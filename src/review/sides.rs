@@ -2,11 +2,11 @@
 //! reads files alone, and never asks AWS or an index of packages.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use jiff::civil::Date;
+use rayon::prelude::*;
 
 use crate::blueprint::{self, Materials};
 use crate::check::{self, Checked};
@@ -214,7 +214,7 @@ pub fn choose(from: &mut Side, to: &mut Side, here: &Path, paths: &[PathBuf]) ->
 pub fn pairs(from: &Side, to: &Side) -> Vec<Pair> {
     let jobs: Vec<(&Side, &PathBuf)> =
         from.stacks.iter().map(|path| (from, path)).chain(to.stacks.iter().map(|path| (to, path))).collect();
-    let mut read = side_by_side(&jobs, |(side, path)| side.read(path));
+    let mut read: Vec<Read> = jobs.par_iter().map(|(side, path)| side.read(path)).collect();
     let mut new = read.split_off(from.stacks.len());
     let mut old = read;
     if let ([_], [_]) = (old.as_slice(), new.as_slice()) {
@@ -297,23 +297,4 @@ impl Read {
             },
         }
     }
-}
-
-/// Does the same with each, on as many cores as there are; the answers are in the order of the questions.
-pub(super) fn side_by_side<Q: Sync, A: Send>(questions: &[Q], answer: impl Fn(&Q) -> A + Sync) -> Vec<A> {
-    let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
-    // A thread costs more than a few stacks do.
-    if cores == 1 || questions.len() < 8 {
-        return questions.iter().map(answer).collect();
-    }
-    let size = questions.len().div_ceil(cores);
-    let answer = &answer;
-    std::thread::scope(|scope| {
-        let work = |chunk: &[Q]| chunk.iter().map(answer).collect::<Vec<A>>();
-        let running: Vec<_> = questions.chunks(size).map(|chunk| scope.spawn(move || work(chunk))).collect();
-        running
-            .into_iter()
-            .flat_map(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
-            .collect()
-    })
 }

@@ -72,11 +72,21 @@ pub fn load(path: &Path) -> Result<Loaded, Broken> {
 /// Reads a stack from a file, wherever that is kept; of `demo.yaml@smoke` the profile `smoke`.
 pub fn load_from(files: &dyn Files, path: &Path) -> Result<Loaded, Broken> {
     let (path, profile) = profile::split(files, path);
-    let file = path.display().to_string();
-    match text_of(files, &path, LONGEST_STACK, "the stack") {
-        Ok(text) => read_text(files, &file, text, path.parent().unwrap_or(Path::new("")), profile.as_deref()),
-        Err(problem) => Err(Broken { sources: vec![], findings: vec![problem.found_in(&file, &Lines::of(""))] }),
-    }
+    Draft::of_file(files, &path)?.read(profile.as_deref())
+}
+
+/// Reads a stack from a file of the disk, and each of its profiles, by name; of `demo.yaml@smoke` that profile alone.
+/// Without the stack, or as one of them already, it has none.
+pub fn load_with_profiles(path: &Path) -> (Result<Loaded, Broken>, BTreeMap<String, Result<Loaded, Broken>>) {
+    let (path, profile) = profile::split(&DISK, path);
+    let draft = match Draft::of_file(&DISK, &path) {
+        Ok(draft) => draft,
+        Err(broken) => return (Err(broken), BTreeMap::new()),
+    };
+    let stack = draft.read(profile.as_deref());
+    let names = stack.iter().filter(|_| profile.is_none()).flat_map(|loaded| &loaded.stack.profiles);
+    let profiles = names.map(|name| (name.clone(), draft.read(Some(name)))).collect();
+    (stack, profiles)
 }
 
 /// The text of a script or a template that a stack names, unless there is a secret in it.
@@ -112,50 +122,71 @@ fn exposed(file: &str, text: &str, language: Language) -> Option<Broken> {
 
 /// Reads a stack from text. Paths in it are relative to `folder`, on the disk.
 pub fn load_text(file: &str, text: String, folder: &Path) -> Result<Loaded, Broken> {
-    read_text(&DISK, file, text, folder, None)
+    Draft::of_text(&DISK, Source { file: file.to_owned(), text }, folder)?.read(None)
 }
 
-fn read_text(
-    files: &dyn Files,
-    file: &str,
-    text: String,
-    folder: &Path,
-    profile: Option<&str>,
-) -> Result<Loaded, Broken> {
-    if let Some(broken) = exposed(file, &text, Language::Yaml) {
-        return Err(broken);
-    }
-    let source = Source { file: file.to_owned(), text };
-    let (stack, problems) = match tree_and_stack(&source.text, profile) {
-        Ok((root, profiles, stack)) => {
-            let stack = with_paths_in(stack, folder);
-            let problems = lint::all(&stack, &root, files);
-            (Some((stack, root, profiles)), problems)
+/// A text that is YAML and holds no secret: what a stack is read from, and each of its profiles.
+struct Draft<'a> {
+    files: &'a dyn Files,
+    source: Source,
+    /// What the paths in it are relative to.
+    folder: &'a Path,
+    root: Node,
+}
+
+impl<'a> Draft<'a> {
+    fn of_file(files: &'a dyn Files, path: &'a Path) -> Result<Self, Broken> {
+        let file = path.display().to_string();
+        match text_of(files, path, LONGEST_STACK, "the stack") {
+            Ok(text) => Self::of_text(files, Source { file, text }, path.parent().unwrap_or(Path::new(""))),
+            Err(problem) => Err(Broken { sources: vec![], findings: vec![problem.found_in(&file, &Lines::of(""))] }),
         }
-        Err(problems) => (None, problems),
-    };
-    let lines = Lines::of(&source.text);
-    let mut findings: Vec<Finding> =
-        problems.into_iter().map(|problem| problem.found_in(&source.file, &lines)).collect();
-    // Errors stay where there are too many to tell.
-    findings.sort_by_key(|finding| (std::cmp::Reverse(finding.severity), finding.span.start, finding.code));
-    findings.truncate(MOST_FINDINGS);
-    findings.sort_by_key(|finding| (finding.span.start, finding.code));
-    let errors = || findings.iter().filter(|finding| finding.severity == Severity::Error);
-    let today = waiver::today();
-    match stack.filter(|(stack, ..)| errors().all(|error| waiver::is_waived(error, &stack.waivers, today))) {
-        Some((stack, root, profiles)) => Ok(Loaded { stack, source, findings, root, profiles }),
-        None => Err(Broken { sources: vec![source], findings }),
     }
-}
 
-/// Form first: rules are only asked about what could be read whole.
-fn tree_and_stack(text: &str, profile: Option<&str>) -> Result<(Node, BTreeMap<String, Node>, Stack), Vec<Problem>> {
-    let root = Node::parse(text).map_err(|problem| vec![problem])?;
-    let (root, profiles) = profile::chosen(root, profile)?;
-    let mut stack: Stack = read::read(&root)?;
-    stack.profile = profile.map(str::to_owned);
-    Ok((root, profiles, stack))
+    fn of_text(files: &'a dyn Files, source: Source, folder: &'a Path) -> Result<Self, Broken> {
+        if let Some(broken) = exposed(&source.file, &source.text, Language::Yaml) {
+            return Err(broken);
+        }
+        match Node::parse(&source.text) {
+            Ok(root) => Ok(Self { files, source, folder, root }),
+            Err(problem) => {
+                let findings = vec![problem.found_in(&source.file, &Lines::of(&source.text))];
+                Err(Broken { sources: vec![source], findings })
+            }
+        }
+    }
+
+    /// Form first: rules are only asked about what could be read whole.
+    fn read(&self, profile: Option<&str>) -> Result<Loaded, Broken> {
+        let (stack, problems) = match self.tree_and_stack(profile) {
+            Ok((root, profiles, stack)) => {
+                let problems = lint::all(&stack, &root, self.files);
+                (Some((stack, root, profiles)), problems)
+            }
+            Err(problems) => (None, problems),
+        };
+        let source = self.source.clone();
+        let lines = Lines::of(&source.text);
+        let mut findings: Vec<Finding> =
+            problems.into_iter().map(|problem| problem.found_in(&source.file, &lines)).collect();
+        // Errors stay where there are too many to tell.
+        findings.sort_by_key(|finding| (std::cmp::Reverse(finding.severity), finding.span.start, finding.code));
+        findings.truncate(MOST_FINDINGS);
+        findings.sort_by_key(|finding| (finding.span.start, finding.code));
+        let errors = || findings.iter().filter(|finding| finding.severity == Severity::Error);
+        let today = waiver::today();
+        match stack.filter(|(stack, ..)| errors().all(|error| waiver::is_waived(error, &stack.waivers, today))) {
+            Some((stack, root, profiles)) => Ok(Loaded { stack, source, findings, root, profiles }),
+            None => Err(Broken { sources: vec![source], findings }),
+        }
+    }
+
+    fn tree_and_stack(&self, profile: Option<&str>) -> Result<(Node, BTreeMap<String, Node>, Stack), Vec<Problem>> {
+        let (root, profiles) = profile::chosen(self.root.clone(), profile)?;
+        let mut stack: Stack = read::read(&root)?;
+        stack.profile = profile.map(str::to_owned);
+        Ok((root, profiles, with_paths_in(stack, self.folder)))
+    }
 }
 
 /// The text of a file, or what is wrong with it before its first character is looked at.

@@ -42,7 +42,7 @@ pub use fleet::{AfterWait, Fleet, OnDemandAllocation, SpotAllocation};
 pub use forms::{Expire, Place};
 pub use job::{Bootstrap, BootstrapWork, FeatureJob, Job, JobWork, Model, OnFailure, PackagesFrom, Pca, Weights};
 pub(crate) use job::{is_tensorflow, normal_package};
-pub use load::{Broken, Loaded, Source, check_script, load, load_from, load_script, load_text};
+pub use load::{Broken, Loaded, Source, check_script, load, load_from, load_script, load_text, load_with_profiles};
 pub use quantity::{Money, Period};
 pub use release::Release;
 pub use schema::schema;

@@ -4,7 +4,6 @@ The linters come from registries and are pinned; the browser is the machine's ow
 Pages are files, and no test may need a network.
 """
 
-import json
 import os
 import shutil
 import subprocess
@@ -18,6 +17,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 ROOT = Path(__file__).parent.parent.parent
 sys.path.insert(0, str(ROOT / "scripts"))
+import built  # noqa: E402
 from local_aws import install  # noqa: E402
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
@@ -33,18 +33,13 @@ class Tools(NamedTuple):
 
 @pytest.fixture(scope="session")
 def tools() -> Tools:
-    user = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    facts = install.ensure("forge", Path(os.environ.get("FRUITSINFRA_CACHE") or Path(user, "fruitsinfra")))
+    facts = install.ensure("forge", install.usual_cache())
     return Tools(Path(facts["python"]).parent, Path(facts["node"]), Path(facts["path"]))
 
 
 @pytest.fixture(scope="session")
 def binary() -> Path:
-    command = ["cargo", "test", "--locked", "--no-run", "--quiet", "--message-format", "json"]
-    built = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
-    messages = [json.loads(line) for line in built.stdout.splitlines()]
-    return next(Path(m["executable"]) for m in messages if m.get("executable") and m["target"]["kind"] == ["bin"]
-                and not m["profile"]["test"])
+    return built.binary(ROOT)
 
 
 @pytest.fixture

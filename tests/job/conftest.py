@@ -37,8 +37,7 @@ def render(template: str, values: dict) -> str:
 
 @pytest.fixture(scope="session")
 def cache() -> Path:
-    user = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(os.environ.get("FRUITSINFRA_CACHE") or Path(user) / "fruitsinfra")
+    return install.usual_cache()
 
 
 @pytest.fixture(scope="session")

@@ -114,7 +114,7 @@ def needed(c: Cluster) -> Iterator[tuple[str, str, dict]]:
         yield "ec2:CreateSecurityGroup", f"{ec2}:vpc/{vpc}", resource_tags(vpc)
         yield "ec2:CreateSecurityGroup", f"{ec2}:security-group/*", {f"aws:RequestTag/{TAG}": "true"}
         yield "ec2:AuthorizeSecurityGroupIngress", f"{ec2}:security-group/*", {f"aws:ResourceTag/{TAG}": "true"}
-    if any(market == "SPOT" and count for group in c.groups for market, count in group.lots()) and not permissions.linked(permissions.SPOT):
+    if c.buys_spot and not permissions.linked(permissions.SPOT):
         yield "iam:CreateServiceLinkedRole", permissions.linked_arn(c.scope, permissions.SPOT), {"iam:AWSServiceName": permissions.SPOT}
     nodes = permissions.node_role(c.instance_profile)["Arn"]
     yield "iam:PassRole", nodes, {"iam:PassedToService": permissions.EC2}

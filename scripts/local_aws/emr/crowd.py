@@ -32,9 +32,7 @@ def plant(said: dict, scope: Scope, now: float) -> Cluster:
     home = network.subnet(c.subnet)
     c.zone = home["AvailabilityZone"]
     c.primary_group, c.core_group = network.managed_groups(home["VpcId"], c.id)
-    for group in c.groups:
-        for market, count in group.lots():
-            network.launch(c, group, market, count, created)
+    network.launch_all(c, created)
     takes = said.get("ready_after")
     c.steps = [step(one, created, now) for one in said.get("steps", [])]
     if state == "STARTING":

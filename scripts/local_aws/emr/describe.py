@@ -42,7 +42,8 @@ def summary(c: Cluster, now: float, until: float) -> dict:
 def cluster(c: Cluster, now: float) -> dict:
     return present(
         Id=c.id, Name=c.name, Status=cluster_status(c), Ec2InstanceAttributes=ec2_attributes(c),
-        InstanceCollectionType="INSTANCE_FLEET" if c.has_fleets else "INSTANCE_GROUP", LogUri=c.log_uri, LogEncryptionKmsKeyId=c.log_key, ReleaseLabel=c.release,
+        InstanceCollectionType="INSTANCE_FLEET" if c.has_fleets else "INSTANCE_GROUP",
+        LogUri=c.log_uri, LogEncryptionKmsKeyId=c.log_key, ReleaseLabel=c.release,
         AutoTerminate=not c.keep_alive, TerminationProtected=c.protected, UnhealthyNodeReplacement=c.replace_unhealthy,
         VisibleToAllUsers=c.visible, Applications=c.applications, Tags=c.tags, ServiceRole=c.service_role,
         NormalizedInstanceHours=normalized_hours(c, now), MasterPublicDnsName=public_name(c), Configurations=c.configurations,

@@ -114,7 +114,7 @@ class Lifecycle:
         if problem:
             self.terminate(c, at, Reason("VALIDATION_ERROR", problem))
             return
-        if any(market == "SPOT" and count for group in c.groups for market, count in group.lots()):
+        if c.buys_spot:
             permissions.link(c.scope, permissions.SPOT)
         if not c.primary_group:
             c.primary_group, c.core_group = network.managed_groups(network.subnet(c.subnet)["VpcId"], c.id)
@@ -124,9 +124,7 @@ class Lifecycle:
             return
         if self.world.service_endpoint:
             network.leave_endpoint(c, at)
-        for group in c.groups:
-            for market, count in group.lots():
-                network.launch(c, group, market, count, at)
+        network.launch_all(c, at)
         c.launched = True
 
     async def _begin_bootstrap(self, c: Cluster, at: float) -> None:

@@ -198,6 +198,10 @@ class Cluster:
         return any(isinstance(group, Fleet) for group in self.groups)
 
     @property
+    def buys_spot(self) -> bool:
+        return any(market == "SPOT" and count for group in self.groups for market, count in group.lots())
+
+    @property
     def alive(self) -> bool:
         return self.state in ALIVE
 

@@ -124,6 +124,12 @@ def owner(group_id: str) -> str:
     return security_group(group_id)["OwnerId"]
 
 
+def launch_all(c: Cluster, at: float) -> None:
+    for group in c.groups:
+        for market, count in group.lots():
+            launch(c, group, market, count, at)
+
+
 def launch(c: Cluster, group: Group, market: str, count: int, at: float) -> None:
     """Adds `count` instances to a group of a cluster, seen in EC2 with the cluster's tags."""
     from ministack.services import ec2

@@ -94,6 +94,12 @@ impl NodeGroup {
         if self.spot { [0, self.count] } else { [self.count, more] }
     }
 
+    /// What is compared as a core group's size.
+    #[must_use]
+    pub fn counted(&self) -> i32 {
+        groups::counted(self.capacity(), self.fleet.is_some())
+    }
+
     /// What is said of how a fleet is filled, which EMR tells back with defaults of its own:
     /// `price-capacity-optimized 20m on-demand`.
     #[must_use]

@@ -39,6 +39,11 @@ pub(super) fn kind(what: &str, spot: bool, fleet: bool) -> String {
     }
 }
 
+/// What is compared as a core group's size: of a fleet what it has on demand, beside which stands what it has on spot.
+pub(super) fn counted([on_demand, spot]: [i32; 2], fleet: bool) -> i32 {
+    if fleet { on_demand } else { on_demand + spot }
+}
+
 /// `2 x`; of a fleet `2 on demand and 4 on spot of`.
 pub(super) fn size([on_demand, spot]: [i32; 2], fleet: bool) -> String {
     if fleet { format!("{on_demand} on demand and {spot} on spot of") } else { format!("{} x", on_demand + spot) }

@@ -181,7 +181,7 @@ fn projected(key: String, cluster: &Described, policies: Policies, life: Life) -
     };
     let words = |task: &There| groups::words(&groups::size(task.capacity, task.fleet), &task.kind(), born(task));
     let changeable = Changeable {
-        core_count: Some(of(Part::Core).map_or(0, |core| if core.fleet { core.capacity[0] } else { core.count() })),
+        core_count: Some(of(Part::Core).map_or(0, |core| groups::counted(core.capacity, core.fleet))),
         core_spot: Some(of(Part::Core).map_or(0, |core| core.capacity[1])),
         task: Some(tasks().filter(|task| task.count() > 0).map(|task| (task.name().to_owned(), words(task))).collect()),
         group_configurations: found
