@@ -73,6 +73,13 @@ pub enum Event {
         files: usize,
         of: usize,
         bytes: u64,
+        /// Since the first of them was begun.
+        seconds: f64,
+    },
+    /// Objects that no file of this machine stood for.
+    Removed {
+        from: String,
+        objects: usize,
     },
     /// A step on a cluster.
     Step {

@@ -148,10 +148,15 @@ impl Cost {
     /// With what it costs to send so many files.
     #[must_use]
     pub fn with_uploads(self, puts: u64, table: &Table, region: EuRegion) -> Self {
-        #[expect(clippy::cast_precision_loss, reason = "files of an upload")]
-        let usd = table.other("s3_put", region).map(|price| ten_thousandths(price * puts as f64 / 1000.0));
-        Self { uploads: (puts > 0).then_some(Requests { puts, usd }), ..self }
+        Self { uploads: requests(puts, table, region), ..self }
     }
+}
+
+/// What it costs to send so many files; `None` of none.
+pub fn requests(puts: u64, table: &Table, region: EuRegion) -> Option<Requests> {
+    #[expect(clippy::cast_precision_loss, reason = "files of an upload")]
+    let usd = table.other("s3_put", region).map(|price| ten_thousandths(price * puts as f64 / 1000.0));
+    (puts > 0).then_some(Requests { puts, usd })
 }
 
 fn lives(hour: Option<f64>, lasting: Duration) -> Lives {

@@ -1,35 +1,28 @@
-//! The declared uploads: files of this machine that belong in a bucket, sent once. A manifest in home tells
-//! path, size and SHA-256 of what was sent; a listing tells whether it is still there as sent.
+//! The declared uploads: files of this machine that belong in a bucket, sent once. A manifest in home tells size, SHA-256
+//! and time of what was sent, a listing whether it is still there as sent; a file is read again only where neither knows
+//! it. It takes nothing away unless it is asked to, and never what a job writes.
+
+mod manifest;
+mod send;
+mod walk;
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::PathBuf;
 
-use futures::StreamExt;
-use serde::{Deserialize, Serialize};
-use tokio::sync::mpsc::UnboundedSender;
-use walkdir::WalkDir;
+use md5::Md5;
+use rayon::prelude::*;
+use serde::Serialize;
+use sha2::{Digest, Sha256};
 
+use self::manifest::{Entries, Manifest, Sent};
+use self::walk::{Local, MOST_ENTRIES, walk};
 use crate::cloud::error::CloudError;
-use crate::cloud::mark::{fingerprint, sha256_hex};
-use crate::cloud::objects::If;
-use crate::event::Event;
 use crate::resource::{Address, Cx};
-use crate::stack::{Links, Upload};
+use crate::stack::{FeatureJob, Job, Place, Stack, Upload};
 
-const AT_ONCE: usize = 16;
-
-/// More entries than these no folder of images has; links among folders can make any number of a few.
-const MOST_ENTRIES: usize = 1_000_000;
-
-/// The longest key S3 takes, in bytes.
-const LONGEST_KEY: usize = 1_024;
-
-/// The manifest is written anew after so many files, so that a broken upload is resumed and not repeated.
-const KEEP_EVERY: usize = 500;
-
-/// What the manifest's last state may take after an interruption.
-const LAST_WORD: Duration = Duration::from_secs(1);
+pub use self::send::send;
 
 /// One declared upload, held against what is there.
 #[derive(Debug, Serialize)]
@@ -42,10 +35,16 @@ pub struct Batch {
     pub bytes: u64,
     /// How many of them are not there as they are here.
     pub send: usize,
+    /// Keys below the prefix that no file here has.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub extra: Vec<String>,
+    /// Whether those are to go.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub delete: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub warning: Option<String>,
     #[serde(skip)]
-    missing: Vec<File>,
+    missing: Vec<Local>,
     #[serde(skip)]
     manifest: Manifest,
     /// The bucket as a resource, if it is one of ours.
@@ -55,296 +54,188 @@ pub struct Batch {
     bucket: String,
 }
 
-#[derive(Clone, Debug)]
-struct File {
-    path: PathBuf,
-    key: String,
-    size: u64,
-    sha256: String,
-}
-
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-struct Sent {
-    size: u64,
-    sha256: String,
-    etag: String,
-}
-
-type Manifest = BTreeMap<String, Sent>;
-
-/// Where in home the manifest of a destination is.
-fn manifest_key(to: &str) -> String {
-    format!("fruitsinfra/uploads/{}.json", fingerprint(to))
-}
-
-/// The files below an upload's path, in order, with the part of their path that becomes the key.
-fn walk(upload: &Upload, most: usize) -> Result<Vec<(PathBuf, String, u64)>, CloudError> {
-    let from = &upload.from;
-    let failed =
-        |error: &dyn std::fmt::Display| CloudError::failed(format!("{} cannot be read: {error}", from.display()));
-    let root = from.canonicalize().map_err(|error| failed(&error))?;
-    let mut found = Vec::new();
-    for (entry, read) in WalkDir::new(from).follow_links(true).sort_by_file_name().into_iter().zip(1..) {
-        let entry = entry.map_err(|error| failed(&error))?;
-        let path = entry.path();
-        if read > most {
-            let message = format!("{} holds more than {most} files and folders, links counted", from.display());
-            return Err(CloudError::failed(message));
-        }
-        // Asked before a folder behind the link is entered.
-        if entry.path_is_symlink() && upload.links == Links::Within && entry.depth() > 0 {
-            let target = path.canonicalize().map_err(|error| failed(&error))?;
-            if !target.starts_with(&root) {
-                return Err(CloudError::refused(format!(
-                    "{} is a link that leads out of {}, to {}: nothing is sent; remove it, or write `links: follow` on this upload",
-                    path.display(),
-                    from.display(),
-                    target.display()
-                )));
-            }
-        }
-        if !entry.file_type().is_file() {
-            continue;
-        }
-        let relative = path
-            .strip_prefix(from)
-            .ok()
-            .filter(|r| !r.as_os_str().is_empty())
-            .map_or_else(|| path.file_name().map(Path::new), Some);
-        let unfit = |why: &str| Err(CloudError::failed(format!("{} {why}", path.display())));
-        let Some(key) = relative.and_then(Path::to_str) else {
-            return unfit("has a name that is not UTF-8, which S3 cannot hold");
-        };
-        // S3 would take them, and no listing of it could be read: XML has no such characters.
-        if key.contains(|c: char| c.is_control() || matches!(c, '\u{fffe}' | '\u{ffff}')) {
-            return unfit("has a control character in its name, which no listing of S3 can show");
-        }
-        if upload.to.prefix.len() + key.len() > LONGEST_KEY {
-            return unfit(&format!("makes a key of more than {LONGEST_KEY} bytes, which S3 does not take"));
-        }
-        let size = entry.metadata().map_err(|error| failed(&error))?.len();
-        found.push((path.to_owned(), key.to_owned(), size));
+impl Batch {
+    /// Whether there is anything to do.
+    pub fn moves(&self) -> bool {
+        self.send > 0 || self.goes() > 0
     }
-    Ok(found)
+
+    /// With what else lies there to go, or to stay.
+    #[must_use]
+    pub fn deleting(self, delete: bool) -> Self {
+        Self { delete, ..self }
+    }
+
+    /// How many objects are to go.
+    pub fn goes(&self) -> usize {
+        if self.delete { self.extra.len() } else { 0 }
+    }
 }
 
-/// Counts and compares one declared upload. Reads files, sends nothing.
+/// Counts and compares one declared upload. Sends nothing, and of the files reads those alone that may have changed.
 pub async fn survey(
     cx: &Cx,
     home: &str,
-    bucket: &str,
-    bucket_address: Option<Address>,
+    (bucket, bucket_address): (&str, Option<Address>),
     upload: &Upload,
+    stack: &Stack,
 ) -> Result<Batch, CloudError> {
     let to = format!("s3://{bucket}/{}", upload.to.prefix);
-    if !upload.from.exists() {
-        let warning = format!("{} does not exist: nothing will be sent to {to}", upload.from.display());
-        return Ok(Batch {
-            from: upload.from.clone(),
-            to,
-            files: 0,
-            bytes: 0,
-            send: 0,
-            warning: Some(warning),
-            missing: vec![],
-            manifest: Manifest::new(),
-            bucket_address,
-            bucket: bucket.into(),
-        });
-    }
-    let key = manifest_key(&to);
     let (there, manifest) =
-        futures::try_join!(cx.cloud.list_objects(bucket, &upload.to.prefix), cx.cloud.get_object(home, &key))?;
-    let there: BTreeMap<String, (u64, String)> =
-        there.unwrap_or_default().into_iter().map(|l| (l.key, (l.size, l.etag))).collect();
-    // A manifest that cannot be read costs time, not data: everything is sent again.
-    let manifest: Manifest = manifest.and_then(|(body, _)| serde_json::from_slice(&body).ok()).unwrap_or_default();
-    let local = walk(upload, MOST_ENTRIES)?;
-    let (files, bytes) = (local.len(), local.iter().map(|(_, _, size)| size).sum());
-    let prefix = upload.to.prefix.clone();
-    let known = manifest.clone();
-    let missing = tokio::task::spawn_blocking(move || {
-        let mut missing = Vec::new();
-        for (path, relative, size) in local {
-            let key = format!("{prefix}{relative}");
-            let body = std::fs::read(&path)
-                .map_err(|e| CloudError::failed(format!("{} cannot be read: {e}", path.display())))?;
-            let sha256 = sha256_hex(body);
-            let sent = known.get(&key).filter(|sent| sent.size == size && sent.sha256 == sha256);
-            if sent.is_none_or(|sent| there.get(&key) != Some(&(sent.size, sent.etag.clone()))) {
-                missing.push(File { path, key, size, sha256 });
-            }
-        }
-        Ok::<_, CloudError>(missing)
-    });
-    let missing = missing.await.map_err(|e| CloudError::bug(e.to_string()))??;
-    Ok(Batch {
+        futures::try_join!(cx.cloud.list_objects(bucket, &upload.to.prefix), Manifest::read(cx, home, &to))?;
+    let there: BTreeMap<String, There> =
+        there.unwrap_or_default().into_iter().map(|l| (l.key, There { size: l.size, etag: l.etag })).collect();
+    let mut batch = Batch {
         from: upload.from.clone(),
         to,
-        files,
-        bytes,
-        send: missing.len(),
+        files: 0,
+        bytes: 0,
+        send: 0,
+        extra: vec![],
+        delete: false,
         warning: None,
-        missing,
+        missing: vec![],
         manifest,
         bucket_address,
         bucket: bucket.into(),
-    })
+    };
+    if !upload.from.exists() {
+        batch.warning = Some(format!("{} does not exist: nothing will be sent to {}", upload.from.display(), batch.to));
+        return Ok(batch);
+    }
+    let local = walk(upload, MOST_ENTRIES)?;
+    (batch.files, batch.bytes) = (local.len(), local.iter().map(|local| local.size).sum());
+    batch.extra = extra(&local, &there, upload, stack);
+    let entries = std::mem::take(&mut batch.manifest.entries);
+    let compared = tokio::task::spawn_blocking(move || {
+        let compare =
+            |local: Local| compare(&local, there.get(&local.key), entries.get(&local.key)).map(|is| (local, is));
+        let compared = local.into_par_iter().map(compare).collect::<Result<Vec<_>, _>>();
+        compared.map(|compared| (compared, entries))
+    });
+    let (compared, entries): (Vec<_>, Entries) = compared.await.map_err(|e| CloudError::bug(e.to_string()))??;
+    batch.manifest.entries = entries;
+    for (local, is) in compared {
+        match is {
+            Is::Known => {}
+            Is::Learned(sent) => batch.manifest.insert(local.key, sent),
+            Is::Missing => batch.missing.push(local),
+        }
+    }
+    batch.send = batch.missing.len();
+    Ok(batch)
 }
 
-/// Sends what is missing. Interrupted, it keeps what was sent.
-pub async fn send(cx: &Cx, home: &str, batch: Batch, events: &UnboundedSender<Event>) -> Result<(), CloudError> {
-    let Batch { to, missing, mut manifest, bucket, .. } = batch;
-    let (of, mut files, mut bytes) = (missing.len(), 0, 0);
-    let mut sending = futures::stream::iter(missing)
-        .map(|file| {
-            let bucket = bucket.clone();
-            async move {
-                if cx.cancel.requested() {
-                    return Err(CloudError::interrupted());
-                }
-                let body = tokio::fs::read(&file.path).await;
-                let body =
-                    body.map_err(|e| CloudError::failed(format!("{} cannot be read: {e}", file.path.display())))?;
-                if sha256_hex(&body) != file.sha256 {
-                    return Err(CloudError::failed(format!("{} changed while it was being sent", file.path.display())));
-                }
-                let etag = cx.cloud.put_object(&bucket, &file.key, body, If::Always, &BTreeMap::new()).await?;
-                Ok((file, etag.trim_matches('"').to_owned()))
-            }
-        })
-        .buffer_unordered(AT_ONCE);
-    let mut broken = None;
+/// The keys that were sent to a destination, as the manifest has them.
+pub async fn sent(cx: &Cx, home: &str, to: &str) -> Result<Vec<String>, CloudError> {
+    Ok(Manifest::read(cx, home, to).await?.entries.into_keys().collect())
+}
+
+/// An object of a listing.
+#[derive(Debug)]
+struct There {
+    size: u64,
+    etag: String,
+}
+
+/// What is known of a file that is here.
+enum Is {
+    /// It is there, and so the manifest says.
+    Known,
+    /// It is there, which the manifest does not say yet.
+    Learned(Sent),
+    Missing,
+}
+
+/// Whether a file is there as it is here. Read is only what may be the same and was written since it was sent, or is
+/// not in the manifest.
+fn compare(local: &Local, there: Option<&There>, sent: Option<&Sent>) -> Result<Is, CloudError> {
+    let Some(there) = there.filter(|there| there.size == local.size) else { return Ok(Is::Missing) };
+    let sent = sent.filter(|sent| sent.size == local.size && sent.etag == there.etag);
+    if sent.is_some_and(|sent| sent.modified.is_some() && sent.modified == local.modified) {
+        return Ok(Is::Known);
+    }
+    let cannot = |e: io::Error| CloudError::failed(format!("{} cannot be read: {e}", local.path.display()));
+    let file = || File::open(&local.path).map_err(cannot);
+    let sha256 = hex::encode(hash::<Sha256>(file()?).map_err(cannot)?);
+    let same = match sent {
+        Some(sent) => sent.sha256 == sha256,
+        // What S3 tells of an object that no KMS key encrypts and that came in one piece.
+        None => there.etag == hex::encode(hash::<Md5>(file()?).map_err(cannot)?),
+    };
+    let learned = Sent { size: local.size, sha256, etag: there.etag.clone(), modified: local.modified };
+    Ok(if same { Is::Learned(learned) } else { Is::Missing })
+}
+
+/// What a file hashes to, read piece by piece.
+fn hash<D: Digest>(mut file: File) -> io::Result<md5::digest::Output<D>> {
+    let (mut hash, mut piece) = (D::new(), vec![0; 1 << 16]);
     loop {
-        let sent = tokio::select! {
-            biased;
-            sent = sending.next() => sent,
-            () = cx.cancel.overdue() => Some(Err(CloudError::interrupted())),
-        };
-        let Some(sent) = sent else { break };
-        match sent {
-            Ok((file, etag)) => {
-                files += 1;
-                bytes += file.size;
-                manifest.insert(file.key, Sent { size: file.size, sha256: file.sha256, etag });
-                let _ = events.send(Event::Upload { to: to.clone(), files, of, bytes });
-                if files % KEEP_EVERY == 0 {
-                    keep(cx, home, &to, &manifest).await?;
-                }
-            }
-            Err(error) => {
-                broken = Some(error);
-                break;
-            }
+        match file.read(&mut piece)? {
+            0 => return Ok(hash.finalize()),
+            read => hash.update(&piece[..read]),
         }
     }
-    drop(sending);
-    if files > 0 {
-        let last = keep(cx, home, &to, &manifest);
-        if cx.cancel.requested() {
-            // Without its line in the manifest a file is only sent again.
-            let _ = tokio::time::timeout(LAST_WORD, last).await;
-        } else {
-            last.await?;
-        }
-    }
-    broken.map_or(Ok(()), Err)
 }
 
-async fn keep(cx: &Cx, home: &str, to: &str, manifest: &Manifest) -> Result<(), CloudError> {
-    let body = serde_json::to_vec(manifest).map_err(|e| CloudError::bug(e.to_string()))?;
-    cx.cloud.put_object(home, &manifest_key(to), body, If::Always, &BTreeMap::new()).await.map(drop)
+/// What lies below the prefix and is no file of this upload, nor another's, nor what a job writes.
+fn extra(local: &[Local], there: &BTreeMap<String, There>, upload: &Upload, stack: &Stack) -> Vec<String> {
+    let here: std::collections::BTreeSet<&str> = local.iter().map(|local| local.key.as_str()).collect();
+    let written = stack.jobs.values().filter_map(Job::features).flat_map(FeatureJob::outputs);
+    let others = stack.uploads.iter().map(|other| other.to.clone()).filter(|to| *to != upload.to);
+    let theirs: Vec<Place> = written.chain(others).filter(|place| place.bucket == upload.to.bucket).collect();
+    let spared = |key: &str| theirs.iter().any(|place| key.starts_with(&place.prefix));
+    there.keys().filter(|key| !here.contains(key.as_str()) && !spared(key)).cloned().collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::symlink;
+    use std::path::Path;
 
     use super::*;
-    use crate::cloud::error::Class;
-    use crate::stack::Place;
 
-    fn folder(files: &[&str]) -> tempfile::TempDir {
+    #[test]
+    fn a_file_is_read_only_where_nothing_knows_it() {
         let folder = tempfile::tempdir().expect("a folder");
-        for file in files {
-            let path = folder.path().join(file);
-            std::fs::create_dir_all(path.parent().expect("below")).expect("made");
-            std::fs::write(path, b"x").expect("written");
-        }
-        folder
-    }
-
-    fn upload(from: &Path, links: Links) -> Upload {
-        Upload { from: from.to_owned(), to: Place::new("data", "images/"), links }
-    }
-
-    fn keys(from: &Path, links: Links) -> Result<Vec<String>, CloudError> {
-        Ok(walk(&upload(from, links), 100)?.into_iter().map(|(_, key, _)| key).collect())
-    }
-
-    #[test]
-    fn a_walk_counts_files_and_keeps_odd_names() {
-        let folder = folder(&["Pomme Été/a+b%.jpg", "z.jpg"]);
-        assert_eq!(keys(folder.path(), Links::Within).expect("walked"), ["Pomme Été/a+b%.jpg", "z.jpg"]);
-        assert_eq!(keys(&folder.path().join("z.jpg"), Links::Within).expect("walked"), ["z.jpg"]);
-    }
-
-    #[test]
-    fn no_link_leads_out_unless_it_is_said() {
-        let (folder, elsewhere) = (folder(&["images/apple/a.jpg"]), folder(&["b.jpg", "below/c.jpg"]));
-        let images = folder.path().join("images");
-        // What is asked for by name may itself be a link, and links may lead within.
-        symlink(&images, folder.path().join("linked")).expect("linked");
-        symlink("apple", images.join("pomme")).expect("linked");
-        let within = ["apple/a.jpg", "pomme/a.jpg"];
-        assert_eq!(keys(&folder.path().join("linked"), Links::Within).expect("walked"), within);
-
-        for (target, key) in [(elsewhere.path().join("b.jpg"), "q.jpg"), (elsewhere.path().join("below"), "q/c.jpg")] {
-            let link = images.join(key.split('/').next().expect("a part"));
-            symlink(&target, &link).expect("linked");
-            let refused = keys(&images, Links::Within).expect_err("leads out");
-            assert_eq!(refused.class, Class::Refused, "{refused}");
-            assert!(refused.message.starts_with(&format!("{} is a link", link.display())), "{refused}");
-            assert!(refused.message.contains(&target.display().to_string()), "{refused}");
-            assert_eq!(keys(&images, Links::Follow).expect("walked"), [&within[..], &[key]].concat());
-            std::fs::remove_file(link).expect("removed");
-        }
+        let path = folder.path().join("a.jpg");
+        std::fs::write(&path, b"apple").expect("written");
+        let local = |modified| Local { path: path.clone(), key: "images/a.jpg".into(), size: 5, modified };
+        let there = |etag: &str| There { size: 5, etag: etag.into() };
+        let sent = |sha256: &str, modified| Sent { size: 5, sha256: sha256.into(), etag: "e".into(), modified };
+        let of_apple = "3a7bd3e2360a3d29eea436fcfb7e44c735d117c42d1c1835420b6b9942dd4f1b";
+        let word = |local: &Local, there: Option<&There>, sent: Option<&Sent>| match compare(local, there, sent) {
+            Ok(Is::Known) => "known",
+            Ok(Is::Learned(_)) => "learned",
+            Ok(Is::Missing) => "missing",
+            Err(_) => "unreadable",
+        };
+        let at = local(Some(7));
+        assert_eq!(word(&at, None, None), "missing");
+        assert_eq!(word(&at, Some(&There { size: 4, etag: "e".into() }), None), "missing");
+        // Neither is it read nor hashed: this entry says another hash.
+        assert_eq!(word(&at, Some(&there("e")), Some(&sent("other", Some(7)))), "known");
+        assert_eq!(word(&at, Some(&there("e")), Some(&sent("other", Some(6)))), "missing");
+        assert_eq!(word(&at, Some(&there("e")), Some(&sent(of_apple, Some(6)))), "learned");
+        assert_eq!(word(&at, Some(&there("f")), Some(&sent(of_apple, Some(7)))), "missing");
+        // Sent, and killed before it was written down.
+        assert_eq!(word(&at, Some(&there("1f3870be274f6c49b3e31a0c6728957f")), None), "learned");
+        std::fs::remove_file(&path).expect("removed");
+        assert_eq!(word(&at, Some(&there("e")), None), "unreadable");
+        assert_eq!(word(&local(Some(7)), Some(&there("e")), Some(&sent("other", Some(7)))), "known");
     }
 
     #[test]
-    fn circles_and_endless_folders_end() {
-        let folder = folder(&["a/x.jpg"]);
-        let at = |name: &str| folder.path().join(name);
-        for (target, name) in [("..", "a/up"), ("me", "me"), ("b", "c"), ("absent", "broken")] {
-            symlink(target, at(name)).expect("linked");
-            for links in [Links::Within, Links::Follow] {
-                let error = keys(folder.path(), links).expect_err("has no end");
-                assert!(error.message.contains(&at(name).display().to_string()), "{error}");
-            }
-            std::fs::remove_file(at(name)).expect("removed");
-        }
-        // Each folder leads twice to the next: a few links, and 2^n paths.
-        for level in 0..16 {
-            std::fs::create_dir(at(&format!("d{level}"))).expect("made");
-            for twin in ["l", "r"] {
-                symlink(format!("../d{}", level + 1), at(&format!("d{level}/{twin}"))).expect("linked");
-            }
-        }
-        std::fs::create_dir(at("d16")).expect("made");
-        let error = keys(folder.path(), Links::Within).expect_err("is too much");
-        assert!(error.message.contains("more than 100"), "{error}");
-    }
-
-    #[test]
-    fn names_that_s3_cannot_show_are_told() {
-        let long = format!("{}/{}.jpg", "l".repeat(200), "n".repeat(200));
-        let long = format!("{0}/{0}/{0}/{0}/{long}", "m".repeat(200));
-        for (name, why) in [("new\nline.jpg", "control character"), (long.as_str(), "1024 bytes")] {
-            let folder = folder(&[name]);
-            let error = keys(folder.path(), Links::Within).expect_err("is unfit");
-            assert!(error.message.contains(why), "{error}");
-        }
-        let fits = format!("{0}/{0}/{0}/{0}/{1}", "m".repeat(200), "n".repeat(LONGEST_KEY - 7 - 804));
-        assert_eq!(keys(folder(&[&fits]).path(), Links::Within).expect("fits"), [fits]);
+    fn what_jobs_write_and_others_send_is_nobody_s_extra() {
+        let text = "stack: s\nregion: eu-west-3\nowner: o@fruits.example\nbuckets: {data: {}}\n\
+            uploads: [{from: a, to: data/}, {from: b, to: data/more/}]\n\
+            cluster: {release: emr-7.12.0, primary: {type: m5.xlarge}}\n\
+            bootstrap: [{name: python, template: bootstrap/python_packages.sh.j2, packages: {tensorflow: 2.19.1, pyarrow: 21.0.0, pandas: 2.3.3, pillow: 11.3.0}}]\n\
+            jobs: {features: {template: jobs/fruit_features.py.j2, input: data/a/, output: data/out/}}\n";
+        let stack = crate::stack::load_text("s.yaml", text.into(), Path::new("")).expect("a stack").stack;
+        let key = |key: &str| (key.to_owned(), There { size: 1, etag: String::new() });
+        let there = ["a/1.jpg", "a/2.jpg", "more/3.jpg", "out/features/x", "out/pca/y", "out/other"].map(key).into();
+        let local = [Local { path: "a/1.jpg".into(), key: "a/1.jpg".into(), size: 1, modified: None }];
+        assert_eq!(extra(&local, &there, &stack.uploads[0], &stack), ["a/2.jpg", "out/other"]);
+        assert_eq!(extra(&[], &BTreeMap::new(), &stack.uploads[1], &stack), Vec::<String>::new());
     }
 }

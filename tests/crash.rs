@@ -42,7 +42,7 @@ fn an_up_killed_at_any_operation_is_completed_by_running_it_again() {
 
 #[test]
 fn a_change_killed_at_any_operation_is_completed_by_running_it_again() {
-    at_every_operation(&[Flow::UpWithChanges, Flow::Uploads]);
+    at_every_operation(&[Flow::UpWithChanges, Flow::Uploads, Flow::Sync]);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The one integration binary: stories from the outside, properties and layers from the inside.
 
 mod architecture;
+mod bench;
 mod cases;
 mod codes;
 mod crash;

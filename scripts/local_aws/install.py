@@ -43,6 +43,7 @@ SETS = {
                 ("requirements/aws.txt", "requirements/test.txt", "requirements/test-job.txt"), 65, 320),
     "custodian": Set("Cloud Custodian, for a comparison", ("requirements/custodian.txt",), 40, 220),
     "reviewers": Set("cfn-lint and checkov, for a comparison", ("requirements/reviewers.txt",), 90, 500),
+    "senders": Set("awscli and s5cmd, for a comparison", ("requirements/senders.txt",), 40, 160),
     "forge": Set("a browser's driver, and what reads workflows and hooks",
                  ("requirements/forge.txt", "requirements/forge-npm/package-lock.json"), 130, 420),
     "spark": Set("Spark, TensorFlow and Spark's S3 client",

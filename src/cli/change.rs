@@ -24,6 +24,7 @@ use crate::event::{Event, Summary};
 use crate::lease::{self, Holder, Lease};
 use crate::plan::{Action, Plan};
 use crate::policy::{self, Allowance, Approved};
+use crate::price::{self, Cost};
 use crate::resource::{Address, Live, OnDown, Phase, Progress};
 use crate::resources::{self, cluster, on_down};
 use crate::sync::Batch;
@@ -69,7 +70,7 @@ async fn attempt(session: &Session, progress: UnboundedReceiver<Progress>, reque
     let looked = session.unless_stopped(look(session, aim)).await?;
     let Looked { world, plan, uploads, busy } = looked;
     let home = blueprint::home_name(&session.stack, &world.around.account);
-    let sending = uploads.iter().any(|batch| batch.send > 0);
+    let sending = uploads.iter().any(Batch::moves);
     let starting =
         plan.steps.iter().any(|s| s.existing.as_ref().is_some_and(|live| live.resource.phase() == Phase::Starting));
 
@@ -130,7 +131,7 @@ async fn attempt(session: &Session, progress: UnboundedReceiver<Progress>, reque
         walked.send_replace(true);
         outcome
     };
-    let (mut outcome, sent) = futures::join!(walk, send(session, &home, uploads, walking, &stage.events));
+    let (mut outcome, sent) = futures::join!(walk, send(session, uploads, walking, &stage.events));
     if let Err(error) = sent {
         outcome.interrupted |= error.class == Class::Interrupted;
         outcome.failed.extend((!outcome.interrupted).then(|| format!("uploads: {error}")));
@@ -178,7 +179,14 @@ struct Looked {
 async fn look(session: &Session, aim: Aim) -> Result<Looked, Failure> {
     let world = session.observe().await?;
     let plan = aim.plan(session, &world).await?;
-    let uploads = if aim == Aim::Up { surveys(session, &world).await? } else { vec![] };
+    let uploads = match aim {
+        Aim::Up => surveys(session, &world).await?,
+        Aim::Sync { delete } => {
+            let batches = surveys(session, &world).await?.into_iter();
+            batches.map(|batch| batch.deleting(delete)).collect()
+        }
+        Aim::Extend(_) | Aim::Down | Aim::Destroy => vec![],
+    };
     let home = blueprint::home_name(&session.stack, &world.around.account);
     // What somebody is making now may not be there yet, and `down` would pass it by.
     let busy =
@@ -204,8 +212,8 @@ async fn approve(
         }
     }
     let sending: usize = uploads.iter().map(|batch| batch.send).sum();
-    let cost = aim.cost(session, world);
-    let cost = cost.map(|cost| cost.with_uploads(sending as u64, session.prices(), session.stack.region));
+    let requests = price::requests(sending as u64, session.prices(), session.stack.region);
+    let cost = aim.cost(session, world).map(|cost| Cost { uploads: requests, ..cost });
     let terms = aim.terms(session, world, cost.as_ref(), request.allowed)?;
     let (refusals, waived) = policy::objections(&plan, terms.clone());
     let end = if aim.ends() { None } else { super::end::words(&plan, &session.stack, aim.until(session, world)?) };
@@ -215,6 +223,7 @@ async fn approve(
         waived: &waived,
         end: end.as_deref(),
         cost: cost.as_ref(),
+        requests: requests.filter(|_| cost.is_none()),
         losses,
         contacts: session.contacts(),
         ..Shown::of(&session.stack, &world.around.account)

@@ -27,6 +27,7 @@ mod run;
 mod schema;
 mod session;
 mod status;
+mod sync;
 mod up;
 mod validate;
 mod writer;
@@ -100,6 +101,7 @@ enum Command {
     Plan(plan::Args),
     Up(up::Args),
     Extend(extend::Args),
+    Sync(sync::Args),
     Run(run::Args),
     Status(status::Args),
     Logs(logs::Args),
@@ -241,6 +243,7 @@ fn forms(command: &Command) -> &'static [Output] {
         }
         Command::Validate(_) => &[Output::Text, Output::Json, Output::Sarif, Output::Github],
         Command::Guard(args) if args.installs() => &[Output::Text],
+        Command::Results(_) => &[Output::Text, Output::Json, Output::Html],
         Command::Diff(_) => &[Output::Text, Output::Json, Output::Markdown, Output::Html],
         _ => &[Output::Text, Output::Json],
     }
@@ -264,6 +267,7 @@ async fn dispatch(global: &Global, command: &Command) -> Ended {
         Command::Plan(args) => plan::run(global, args).await,
         Command::Up(args) => up::run(global, args).await,
         Command::Extend(args) => extend::run(global, args).await,
+        Command::Sync(args) => sync::run(global, args).await,
         Command::Run(args) => run::run(global, args).await,
         Command::Status(args) => status::run(global, args).await,
         Command::Logs(args) => logs::run(global, args).await,

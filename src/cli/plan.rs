@@ -12,6 +12,7 @@ use crate::policy::{self, Terms};
 use crate::price;
 use crate::resource::{Progress, Resource};
 use crate::stack::Weights;
+use crate::sync::Batch;
 use crate::ui::Ui;
 use crate::ui::plan::{Shown, json, text};
 
@@ -67,7 +68,7 @@ async fn online(global: &Global, args: &Args) -> Ended {
         ..Shown::of(&session.stack, &world.around.account)
     };
     show(session.ui, &plan, &shown);
-    let changes = !plan.is_empty() || uploads.iter().any(|batch| batch.send > 0);
+    let changes = !plan.is_empty() || uploads.iter().any(Batch::moves);
     Ok(code(args, changes, !refusals.is_empty()))
 }
 

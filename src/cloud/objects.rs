@@ -2,12 +2,14 @@
 //! bucket's expected owner.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::time::Duration;
 
 use aws_sdk_s3::config::Config;
 use aws_sdk_s3::config::timeout::TimeoutConfig;
+use aws_sdk_s3::error::BuildError;
 use aws_sdk_s3::primitives::ByteStream;
-use aws_sdk_s3::types::Object;
+use aws_sdk_s3::types::{Delete, Object, ObjectIdentifier};
 use jiff::Timestamp;
 
 use crate::cloud::Cloud;
@@ -34,6 +36,14 @@ pub enum If<'a> {
     Absent,
     /// What is there has this ETag.
     Same(&'a str),
+}
+
+/// What an object is made of.
+#[derive(Debug)]
+pub enum Content<'a> {
+    Bytes(Vec<u8>),
+    /// A file of this many bytes, read while it is sent.
+    File(&'a Path, u64),
 }
 
 impl Cloud {
@@ -75,6 +85,59 @@ impl Cloud {
         };
         let sending = put.customize().config_override(Config::builder().timeout_config(patience)).send();
         Ok(call("s3 PutObject", sending).await?.e_tag.unwrap_or_default())
+    }
+
+    /// Puts an object and returns its ETag. S3 refuses it if it does not hash to this.
+    pub async fn send_object(
+        &self,
+        bucket: &str,
+        key: &str,
+        content: Content<'_>,
+        sha256: &[u8; 32],
+    ) -> Result<String, CloudError> {
+        let owner = self.account().await?;
+        let (body, size) = match content {
+            Content::Bytes(bytes) => {
+                let size = bytes.len();
+                (ByteStream::from(bytes), size)
+            }
+            Content::File(path, size) => {
+                let body = ByteStream::from_path(path).await;
+                let cannot = |error| CloudError::failed(format!("{} cannot be read: {error}", path.display()));
+                (body.map_err(cannot)?, usize::try_from(size).unwrap_or(usize::MAX))
+            }
+        };
+        let checksum = aws_smithy_types::base64::encode(sha256);
+        let put = self.s3.put_object().bucket(bucket).key(key).body(body).expected_bucket_owner(owner);
+        let put = put.checksum_sha256(checksum).customize();
+        let sending = put.config_override(Config::builder().timeout_config(patience(size))).send();
+        let etag = call("s3 PutObject", sending).await?.e_tag.unwrap_or_default();
+        Ok(etag.trim_matches('"').to_owned())
+    }
+
+    /// Deletes objects by key and version; those that are gone are fine.
+    pub async fn delete_objects(
+        &self,
+        bucket: &str,
+        objects: impl IntoIterator<Item = (String, Option<String>)>,
+    ) -> Result<(), CloudError> {
+        let owner = self.account().await?;
+        let built = |error: BuildError| CloudError::bug(error.to_string());
+        let named =
+            |(key, version)| ObjectIdentifier::builder().key(key).set_version_id(version).build().map_err(built);
+        let objects = objects.into_iter().map(named).collect::<Result<Vec<_>, _>>()?;
+        // So many a request takes.
+        for thousand in objects.chunks(1000) {
+            let delete = Delete::builder().set_objects(Some(thousand.to_vec())).quiet(true).build().map_err(built)?;
+            let sending = self.s3.delete_objects().bucket(bucket).delete(delete).expected_bucket_owner(owner).send();
+            let Some(answer) = call("s3 DeleteObjects", sending).await.or_absent()? else { return Ok(()) };
+            if let Some(error) = answer.errors.unwrap_or_default().into_iter().next() {
+                let why = error.message.or(error.code).unwrap_or_default();
+                let key = error.key.unwrap_or_default();
+                return Err(CloudError::failed(format!("s3://{bucket}/{key} cannot be deleted: {why}")));
+            }
+        }
+        Ok(())
     }
 
     /// Deletes an object; one that is gone is fine.

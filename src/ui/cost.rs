@@ -2,7 +2,7 @@
 
 use super::table::table;
 use super::{BOLD, DIM, YELLOW};
-use crate::price::{Alternative, Cost, Euros, Hourly, Least, Lives};
+use crate::price::{Alternative, Cost, Euros, Hourly, Least, Lives, Requests};
 use crate::text::grouped;
 
 fn number(amount: Option<f64>) -> String {
@@ -10,7 +10,7 @@ fn number(amount: Option<f64>) -> String {
 }
 
 /// `0.86 USD`, `0.50 to 0.86 USD (0.79 EUR)`: the euros are those of the most.
-pub(super) fn usd(most: Option<f64>, least: Option<f64>, eur: Option<f64>) -> String {
+pub fn usd(most: Option<f64>, least: Option<f64>, eur: Option<f64>) -> String {
     let Some(most) = most else { return "unknown".into() };
     let from = least.map_or_else(String::new, |least| format!("{least:.2} to "));
     let euros = eur.map_or_else(String::new, |eur| format!(" ({eur:.2} EUR)"));
@@ -55,16 +55,15 @@ pub fn lines(cost: &Cost) -> String {
             cost.prices_as_of
         ),
     ];
-    told.extend(uploads(cost));
+    told.extend(cost.uploads.and_then(uploads));
     told.extend(gaps(cost));
     told.join("\n")
 }
 
-fn uploads(cost: &Cost) -> Option<String> {
-    // What rounds to nothing is not worth a line.
-    let uploads = cost.uploads.filter(|uploads| uploads.usd.is_none_or(|usd| usd >= 0.005))?;
-    let usd = usd(uploads.usd, None, None);
-    Some(format!("{BOLD}Uploads:{BOLD:#} {usd} for {} requests, once", grouped(uploads.puts)))
+/// What the requests of uploads cost; `None` of what rounds to nothing.
+pub fn uploads(Requests { puts, usd: cost }: Requests) -> Option<String> {
+    let told = cost.is_none_or(|usd| usd >= 0.005);
+    told.then(|| format!("{BOLD}Uploads:{BOLD:#} {} for {} requests, once", usd(cost, None, None), grouped(puts)))
 }
 
 /// All of it, and what else it could be.

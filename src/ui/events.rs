@@ -2,6 +2,7 @@
 //! Progress never garbles: without a terminal it becomes a line now and then.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 use std::io::IsTerminal;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -13,7 +14,7 @@ use serde_json::Value;
 use super::{CYAN, DIM, GREEN, RED, Ui, YELLOW};
 use crate::cloud::clock::Clock;
 use crate::event::{Event, Verb};
-use crate::text::{bytes, lasting};
+use crate::text::{bytes, counted, grouped, lasting};
 
 /// Without a terminal, one thing's progress is told no more often.
 const SELDOM: Duration = Duration::from_secs(15);
@@ -83,13 +84,20 @@ impl Renderer {
             Event::Skipped { address, verb, because } => {
                 self.line(&format!("{DIM}{:>8} {} {address}: {because}{DIM:#}", "skipped", verb.doing()));
             }
-            Event::Upload { to, files, of, bytes: size } => {
-                if files == of {
-                    self.end(to);
-                    self.line(&format!("{GREEN}{:>8}{GREEN:#} {files} files, {} -> {to}", "sent", bytes(*size)));
-                } else {
-                    self.progress(to, &format!("sending {files} of {of}, {}", bytes(*size)));
-                }
+            Event::Upload { to, files, of, bytes: size, .. } if files == of => {
+                self.end(to);
+                self.line(&format!(
+                    "{GREEN}{:>8}{GREEN:#} {}, {} -> {to}",
+                    "sent",
+                    counted(*files, "file"),
+                    bytes(*size)
+                ));
+            }
+            Event::Upload { to, files, of, bytes: size, seconds } => {
+                self.progress(to, &sending(*files, *of, *size, *seconds));
+            }
+            Event::Removed { from, objects } => {
+                self.line(&format!("{YELLOW}{:>8}{YELLOW:#} {} of {from}", "deleted", counted(*objects, "object")));
             }
             Event::Step { id, state, message } => {
                 let message = message.as_deref().map_or_else(String::new, |m| format!("  {m}"));
@@ -146,4 +154,16 @@ impl Renderer {
             bar.finish_and_clear();
         }
     }
+}
+/// How far an upload is, how fast, and how long it still takes if it goes on so.
+fn sending(files: usize, of: usize, size: u64, seconds: f64) -> String {
+    let mut told = format!("sending {} of {}, {}", grouped(files as u64), grouped(of as u64), bytes(size));
+    // The first answers tell nothing of those that follow.
+    if seconds >= 1.0 {
+        #[expect(clippy::cast_precision_loss, reason = "files of an upload")]
+        let (sent, left) = (files as f64, (of - files) as f64);
+        let rest = lasting(Duration::from_secs_f64(left * seconds / sent));
+        let _ = write!(told, ", {:.0} files/s, {rest} left", sent / seconds);
+    }
+    told
 }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::{BOLD, DIM, GREEN, RED, YELLOW};
 use crate::plan::{Action, Plan, Step};
 use crate::policy::Refusal;
-use crate::price::Cost;
+use crate::price::{Cost, Requests};
 use crate::resource::{Change, Resource};
 use crate::stack::Stack;
 use crate::sync::Batch;
@@ -28,6 +28,8 @@ pub struct Shown<'a> {
     /// When the cluster ends, in words.
     pub end: Option<&'a str>,
     pub cost: Option<&'a Cost>,
+    /// What is sent costs, where nothing else is told of costs.
+    pub requests: Option<Requests>,
     /// What would be lost, by address.
     pub losses: Vec<(String, String)>,
     /// Hosts that were called.
@@ -101,12 +103,19 @@ pub fn text<E: AsRef<dyn Resource>>(plan: &Plan<E>, shown: &Shown) -> String {
         let apart = if out.ends_with("\n\n") { "" } else { "\n" };
         let _ = writeln!(out, "{apart}{}", super::cost::lines(cost));
     }
+    if let Some(line) = shown.requests.and_then(super::cost::uploads) {
+        let _ = writeln!(out, "\n{line}");
+    }
     if let Some(end) = shown.end {
         let _ = writeln!(out, "{BOLD}End:{BOLD:#} {end}");
     }
     let kept = plan.counts().keep;
-    if plan.is_empty() {
+    let (send, goes) = shown.uploads.iter().fold((0, 0), |(send, goes), b| (send + b.send, goes + b.goes()));
+    if plan.is_empty() && send + goes == 0 {
         let _ = writeln!(out, "Nothing to do: {} as declared.", counted(kept, "resource"));
+    } else if plan.is_empty() {
+        let goes = if goes > 0 { format!(", {} to delete", counted(goes, "object")) } else { String::new() };
+        let _ = writeln!(out, "\n{BOLD}Plan:{BOLD:#} {} to send{goes}, {kept} kept.", counted(send, "file"));
     } else {
         let counts = plan.counts();
         let replaced = if counts.replace > 0 { format!(", {} to replace", counts.replace) } else { String::new() };
@@ -172,21 +181,31 @@ pub(super) fn shown(value: &Value) -> String {
 }
 
 fn upload(out: &mut String, batch: &Batch, width: usize) {
-    let Batch { from, to, files, bytes: size, send, warning, .. } = batch;
+    let Batch { from, to, files, bytes: size, send, extra, delete, warning, .. } = batch;
     if let Some(warning) = warning {
         let _ = writeln!(out, "{YELLOW}  !{YELLOW:#} {:width$}  {warning}", "upload");
         return;
     }
     let what = format!("{}, {}", counted(*files, "file"), bytes(*size));
     let sending = match *send {
-        0 => return,
-        n if n == *files => "all to send".to_owned(),
-        n => format!("{n} to send"),
+        0 => None,
+        n if n == *files => Some("all to send".to_owned()),
+        n => Some(format!("{n} to send")),
     };
-    let _ = writeln!(
-        out,
-        "{GREEN}  >{GREEN:#} {:width$}  {} -> {to}  {DIM}({what}, {sending}){DIM:#}",
-        "upload",
-        from.display()
-    );
+    if let Some(sending) = sending {
+        let _ = writeln!(
+            out,
+            "{GREEN}  >{GREEN:#} {:width$}  {} -> {to}  {DIM}({what}, {sending}){DIM:#}",
+            "upload",
+            from.display()
+        );
+    }
+    if let Some(first) = extra.first() {
+        let name = if extra.len() > 1 { format!("{first}, ...") } else { first.clone() };
+        let more = format!("{} of {to} that {} lacks ({name})", counted(extra.len(), "object"), from.display());
+        let _ = match delete {
+            true => writeln!(out, "{RED}  -{RED:#} {:width$}  {more}", "upload"),
+            false => writeln!(out, "{DIM}    {:width$}  {more}: stays; `sync --delete` takes it away{DIM:#}", "upload"),
+        };
+    }
 }

@@ -15,6 +15,8 @@ pub(super) enum Flow {
     UpWithReplacement,
     /// `up` with nothing but many small files to send.
     Uploads,
+    /// `sync --delete` with many small files to send, and one that lies there to go.
+    Sync,
     Run,
     /// `extend`, which moves a cluster's end.
     Extend,
@@ -36,11 +38,12 @@ pub(super) enum Stand {
 }
 
 impl Flow {
-    pub(super) const ALL: [Self; 10] = [
+    pub(super) const ALL: [Self; 11] = [
         Self::UpFromNothing,
         Self::UpWithChanges,
         Self::UpWithReplacement,
         Self::Uploads,
+        Self::Sync,
         Self::Run,
         Self::Extend,
         Self::Guard,
@@ -56,6 +59,7 @@ impl Flow {
             Self::UpWithChanges
             | Self::UpWithReplacement
             | Self::Uploads
+            | Self::Sync
             | Self::Run
             | Self::Extend
             | Self::Guard
@@ -78,6 +82,7 @@ impl Flow {
             Self::Extend => vec!["extend", file, "10m", "--yes", "--allow", "FI911", "--because", "a crash is tried"],
             // It has no stack's file, and warns of nothing first.
             Self::Guard => vec!["guard", "--kill", "--hard"],
+            Self::Sync => vec!["sync", file, "--delete", "--yes"],
             Self::Down => vec!["down", file, "--yes"],
             Self::Destroy => vec!["destroy", file, "--yes"],
             _ => vec!["up", file, "--yes"],

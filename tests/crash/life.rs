@@ -116,6 +116,10 @@ impl<'a> Life<'a> {
             Flow::UpWithChanges => self.changed = !self.changed,
             Flow::UpWithReplacement => self.newer = !self.newer,
             Flow::Uploads => self.files += FILES,
+            Flow::Sync => {
+                self.files += FILES;
+                self.oracle.put(&self.data(), "images/gone.jpg", "no file any more");
+            }
             Flow::Run => self.steps += 1,
             Flow::Extend => self.end = self.ends().0,
             Flow::Guard => self.expire(),
@@ -211,6 +215,10 @@ jobs:
         }
     }
 
+    fn data(&self) -> String {
+        format!("{}-data-{}", self.name, crate::support::oracle::ACCOUNT)
+    }
+
     fn images_folder(&self) -> PathBuf {
         self.aws.folder().join("out").join(&self.name)
     }
@@ -280,7 +288,7 @@ jobs:
     }
 
     fn check_files(&self, wrong: &mut Wrong) {
-        let found = self.oracle.objects(&format!("{}-data-{}", self.name, crate::support::oracle::ACCOUNT), "images/");
+        let found = self.oracle.objects(&self.data(), "images/");
         let wanted: BTreeMap<String, usize> =
             self.images().map(|(key, body)| (format!("images/{key}"), body.len())).collect();
         if found != wanted {

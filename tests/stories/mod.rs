@@ -15,5 +15,6 @@ mod once;
 mod policy;
 mod quiet;
 mod residency;
+mod sync;
 mod unattended;
 mod writers;

@@ -7,16 +7,20 @@ use jiff::Timestamp;
 use crate::blueprint::{Materials, blueprint};
 use crate::cli::Failure;
 use crate::cli::session::{Session, World, moment};
-use crate::plan::{self, Plan};
+use crate::plan::{self, Action, Plan, Step};
 use crate::policy::{Allowance, Terms};
 use crate::price::{self, Cost};
-use crate::resource::{Live, OnDown};
-use crate::resources::{end, on_down};
-use crate::stack::Period;
+use crate::resource::{Address, Live, OnDown};
+use crate::resources::{self, end, on_down};
+use crate::stack::{Period, Upload};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::cli) enum Aim {
     Up,
+    /// The files of its uploads, and whether what else lies there is to go.
+    Sync {
+        delete: bool,
+    },
     /// The cluster's end, so much later.
     Extend(Period),
     Down,
@@ -27,6 +31,7 @@ impl Aim {
     pub(super) fn word(self) -> &'static str {
         match self {
             Self::Up => "up",
+            Self::Sync { .. } => "sync",
             Self::Extend(_) => "extend",
             Self::Down => "down",
             Self::Destroy => "destroy",
@@ -47,6 +52,19 @@ impl Aim {
                 // Only moments are compared: nothing has to be rendered for them.
                 let desired = blueprint(&stack, &Materials::default(), &world.around);
                 plan::plan(&desired, &world.live)?.only(&["expires", "at"])
+            }
+            Self::Sync { .. } => {
+                let mut plan =
+                    plan::plan(&blueprint(&session.stack, &Materials::default(), &world.around), &world.live)?;
+                let lacking =
+                    plan.steps.iter().filter(|step| step.action == Action::Create && bucket_of(session, step));
+                if let Some(step) = lacking.into_iter().next() {
+                    let message = format!("{} is not there yet, and holds what is sent", step.address);
+                    return Err(Failure::failed(message).hint(format!("`{}` makes it", session.command("up"))));
+                }
+                plan = plan.only(&[]);
+                plan.steps.retain(|step| bucket_of(session, step));
+                plan
             }
             Self::Down => plan::removal(&world.live, |address| on_down(address.kind) == OnDown::Stays),
             Self::Destroy => plan::removal(&world.live, |_| false),
@@ -74,7 +92,8 @@ impl Aim {
     pub(super) fn cost(self, session: &Session, world: &World) -> Option<Cost> {
         let until = self.until(session, world).ok().flatten();
         let life = session.life(world.cluster(), until);
-        (!self.ends()).then(|| price::estimate(&session.stack, session.prices(), life))
+        let lasting = matches!(self, Self::Up | Self::Extend(_));
+        lasting.then(|| price::estimate(&session.stack, session.prices(), life))
     }
 
     /// What its plan is held against.
@@ -90,6 +109,12 @@ impl Aim {
         let end = until.map(|until| (until, latest));
         Ok(Terms { end, allowed, ..Terms::of(&session.stack, cost) })
     }
+}
+
+/// Whether a step is about a bucket that `sync` needs: home, or where files go.
+fn bucket_of(session: &Session, step: &Step<Live>) -> bool {
+    let sent = |upload: &Upload| step.address == Address::new("bucket", &upload.to.bucket);
+    step.address == resources::home() || session.stack.uploads.iter().any(sent)
 }
 
 /// What the change commands take.

@@ -21,7 +21,8 @@ pub(in crate::cli) async fn surveys(session: &Session, world: &World) -> Result<
         if let Some(bucket) = session.stack.bucket_name(&upload.to.bucket, &world.around.account) {
             let ours = matches!(session.stack.buckets.get(&upload.to.bucket), Some(Bucket::Ours(_)));
             let address = ours.then(|| Address::new("bucket", &upload.to.bucket));
-            batches.push(sync::survey(&session.cx, &home, &bucket, address, upload).await?);
+            let bucket = (bucket.as_str(), address);
+            batches.push(sync::survey(&session.cx, &home, bucket, upload, &session.stack).await?);
         }
     }
     Ok(batches)
@@ -30,12 +31,11 @@ pub(in crate::cli) async fn surveys(session: &Session, world: &World) -> Result<
 /// Sends each upload as soon as its bucket is there, while the rest is being made.
 pub(super) async fn send(
     session: &Session,
-    home: &str,
     uploads: Vec<Batch>,
     mut walking: watch::Receiver<bool>,
     events: &UnboundedSender<Event>,
 ) -> Result<(), CloudError> {
-    for batch in uploads.into_iter().filter(|batch| batch.send > 0) {
+    for batch in uploads.into_iter().filter(Batch::moves) {
         if let Some(bucket) = &batch.bucket_address {
             tokio::select! {
                 biased;
@@ -44,7 +44,7 @@ pub(super) async fn send(
                 _ = walking.wait_for(|over| *over) => continue,
             }
         }
-        sync::send(&session.cx, home, batch, events).await?;
+        sync::send(&session.cx, batch, events).await?;
     }
     Ok(())
 }

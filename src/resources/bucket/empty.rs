@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use aws_sdk_s3::types::{Delete, ObjectIdentifier};
 use serde_json::json;
 
 use super::Bucket;
@@ -120,7 +119,8 @@ impl Closing {
                 self.closed = true;
             }
             gone += versions.len();
-            erase(cx, name, versions).await?;
+            // Also "null", by name: without it, a bucket that once was versioned answers with one more marker.
+            cx.cloud.delete_objects(name, versions.into_iter().map(|version| (version.key, version.id))).await?;
             cx.say(&bucket.address(), format!("emptied of {}", counted(gone, "object")));
             if cx.cancel.requested() {
                 return Err(CloudError::interrupted());
@@ -161,31 +161,6 @@ async fn close(cx: &Cx, name: &str, region: EuRegion) -> Result<(), CloudError> 
     });
     let put = cx.cloud.s3.put_bucket_policy().bucket(name).policy(policy.to_string()).expected_bucket_owner(owner);
     call("s3 PutBucketPolicy", put.send()).await.or_absent()?;
-    Ok(())
-}
-
-async fn erase(cx: &Cx, name: &str, versions: Vec<Version>) -> Result<(), CloudError> {
-    let owner = cx.cloud.account().await?;
-    let objects = versions
-        .into_iter()
-        .map(|v| {
-            // Also "null", by name: without it, a bucket that once was versioned answers with one more marker.
-            ObjectIdentifier::builder().key(v.key).set_version_id(v.id).build().map_err(|e| super::built(&e))
-        })
-        .collect::<Result<Vec<_>, _>>()?;
-    for thousand in objects.chunks(1000) {
-        let delete =
-            Delete::builder().set_objects(Some(thousand.to_vec())).quiet(true).build().map_err(|e| super::built(&e))?;
-        let sent = cx.cloud.s3.delete_objects().bucket(name).delete(delete).expected_bucket_owner(owner).send();
-        let Some(answer) = call("s3 DeleteObjects", sent).await.or_absent()? else { return Ok(()) };
-        if let Some(error) = answer.errors.unwrap_or_default().into_iter().next() {
-            let why = error.message.or(error.code).unwrap_or_default();
-            return Err(CloudError::failed(format!(
-                "s3://{name}/{} cannot be deleted: {why}",
-                error.key.unwrap_or_default()
-            )));
-        }
-    }
     Ok(())
 }
 

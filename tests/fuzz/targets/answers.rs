@@ -3,6 +3,7 @@
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{LazyLock, Mutex};
 use std::thread;
@@ -13,7 +14,7 @@ use fruitsinfra::job::{logs, results};
 use fruitsinfra::lease::{Holder, Lease, Terms};
 use fruitsinfra::residency::EuRegion;
 use fruitsinfra::resource::Cx;
-use fruitsinfra::stack::{Links, Place, Upload};
+use fruitsinfra::stack::{Links, Place, Upload, load_text};
 use fruitsinfra::{resources, sync};
 use tokio::sync::mpsc;
 
@@ -129,7 +130,8 @@ pub(super) fn answers(data: &[u8]) {
                     to,
                     links: Links::Within,
                 };
-                let _ = sync::survey(cx, "home", "data", None, &upload).await;
+                let stack = load_text("own.yaml", super::OWN.into(), Path::new("")).expect("is a stack").stack;
+                let _ = sync::survey(cx, "home", ("data", None), &upload, &stack).await;
                 let me = Holder::me("data@fruits.example", "fuzz", jiff::Timestamp::UNIX_EPOCH);
                 let terms = Terms { patience: std::time::Duration::ZERO, heeds: false };
                 let (stop, cancel) = Cancel::pair();
