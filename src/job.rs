@@ -3,6 +3,8 @@
 
 pub mod logs;
 pub mod results;
+pub mod tables;
+pub mod trouble;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -100,6 +102,9 @@ pub fn arguments(stack: &Stack, job: &Job, script: &str, weights_url: Option<&st
                 args.extend(["--weights".into(), weights_url.into()]);
             }
             args.extend(["--weights-source".into(), weights::source(&features.model.weights).into()]);
+            if let Some(fit) = features.fit_of(stack) {
+                args.extend(["--fitted".into(), url(&fit.model_of())]);
+            }
         }
     }
     args

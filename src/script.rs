@@ -190,7 +190,7 @@ pub fn job<'a>(stack: &Stack, key: &str, job: &Job, folder: impl Into<Folder<'a>
 }
 
 fn job_values(key: &str, job: &FeatureJob) -> Value {
-    let FeatureJob { template: _, input: _, output: _, model, pca, partitions, batch } = job;
+    let FeatureJob { template: _, input: _, output: _, fitted: _, model, pca, partitions, batch } = job;
     json!({
         "name": key,
         "model": {"name": model.name},

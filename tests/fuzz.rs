@@ -160,6 +160,7 @@ replays! {
     report 3000
     objects 3000
     logs 1000
+    tables 3000
     pip 3000
     ledger 3000
     answers 300

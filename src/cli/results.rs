@@ -1,23 +1,43 @@
-//! `results`: what a job wrote: rows, failures, labels, sizes, variance.
+//! `results`: what a job wrote: rows, failures, labels, sizes, variance; read back and held against the images.
 
-use std::fmt::Write;
+use std::collections::BTreeSet;
+
+use futures::{StreamExt, TryStreamExt};
+use serde_json::json;
 
 use super::run::{bucket, find_job};
-use super::session::Session;
-use super::{DONE, Ended, Failure, Global};
+use super::session::{Session, World};
+use super::{DONE, Ended, FAILED, Failure, Global};
+use crate::blueprint;
+use crate::cloud::objects::Listed;
 use crate::job::results::{self, Report};
-use crate::text::grouped;
-use crate::ui::table::table;
-use crate::ui::{BOLD, DIM, RED, YELLOW};
+use crate::job::tables::{Features, Point, points};
+use crate::price;
+use crate::stack::FeatureJob;
+use crate::sync;
+use crate::ui::results::{Checks, Page, checked, html, text};
+use crate::ui::{Output, cost::usd};
 
-/// Show what a job wrote
+/// Show what a job wrote, and hold it against the images
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// A stack's file, or the bare name of one in stacks/
     stack: String,
     /// The job's key in the stack
     job: String,
+    /// Read the tables however large they are
+    #[arg(long)]
+    check: bool,
 }
+
+/// Larger tables are read only if it is asked for, in bytes.
+const LARGE: u64 = 256 << 20;
+
+/// Files read at once.
+const AT_ONCE: usize = 4;
+
+/// What the job takes for images.
+const IMAGES: [&str; 3] = [".jpg", ".jpeg", ".png"];
 
 pub(super) async fn run(global: &Global, args: &Args) -> Ended {
     let session = Session::open(global, &args.stack, None).await?;
@@ -35,53 +55,119 @@ pub(super) async fn run(global: &Global, args: &Args) -> Ended {
         return Err(Failure::failed(format!("job `{}` has written nothing yet: there is no {place}", args.job))
             .hint(format!("`fruitsinfra run {} {}` runs it", args.stack, args.job)));
     };
-    if session.ui.json() {
-        session.ui.data(&whole);
-    } else {
-        session.ui.out(show(&report));
+    let written = Written { session: &session, world: &world, features, bucket: &bucket };
+    let checks = written.checks(&report, args.check).await?;
+    let ui = session.ui;
+    match ui.output {
+        Output::Json => {
+            let checks = checks.as_ref().map(|checks| json!({"images": checks.images, "problems": checks.problems}));
+            let mut told = whole;
+            told["checks"] = json!(checks);
+            ui.data(&told);
+        }
+        Output::Html => {
+            let points = written.points().await?;
+            let fit = features.fit_of(&session.stack).unwrap_or(features).model_of();
+            let model = super::run::bucket(&session.stack, &fit, &world)?;
+            let variance = results::variance(&session.cx, &model, &fit.prefix).await?;
+            let (checks, variance, points) = (checks.as_ref(), variance.as_ref(), points.as_slice());
+            let page = Page { report: &report, whole: &whole, checks, variance, points, cost: cost(&session, &whole) };
+            ui.out(html(&page).map_err(|error| Failure::failed(error.to_string()))?);
+        }
+        _ => ui.out(format!("{}\n\n{}", text(&report), checked(checks.as_ref(), report.feature_length))),
     }
-    Ok(DONE)
+    Ok(if checks.is_some_and(|checks| !checks.problems.is_empty()) { FAILED } else { DONE })
 }
 
-/// A report as a person reads it.
-pub(super) fn show(report: &Report) -> String {
-    let Report { job, rows, failed_rows, labels, feature_length, components, variance, weights, paths } = report;
-    let mut out = String::new();
-    let _ = writeln!(out, "{BOLD}Results of job `{job}`{BOLD:#}\n");
-    let failed = failed_rows.len();
-    let failed = if failed == 0 { "0".to_owned() } else { format!("{RED}{failed}{RED:#}") };
-    let weights = match weights.as_str() {
-        "untrained" => format!("{YELLOW}untrained{YELLOW:#}: seeded, for tests; these features mean nothing"),
-        "registry" => "registry: a trained MobileNetV2 out of a registry package".into(),
-        "imagenet" => "imagenet: as Keras publishes them".into(),
-        other => format!("{other}: a file of your own"),
-    };
-    let facts = [
-        ("rows", grouped(*rows)),
-        ("failed rows", failed),
-        ("labels", labels.len().to_string()),
-        ("feature length", feature_length.to_string()),
-        ("components", components.to_string()),
-        ("variance", format!("{:.1} % explained by them", variance * 100.0)),
-        ("weights", weights),
-    ];
-    let _ = writeln!(out, "{}\n", table(&[], facts.map(|(name, value)| vec![name.to_owned(), value])));
-    let _ = writeln!(
-        out,
-        "{}",
-        table(&["label", "images"], labels.iter().map(|(label, n)| vec![label.clone(), grouped(*n)]))
-    );
-    if !failed_rows.is_empty() {
-        let _ = writeln!(
-            out,
-            "\n{}",
-            table(&["failed", "error"], failed_rows.iter().map(|row| vec![row.path.clone(), row.error.clone()]))
-        );
+/// What the cluster costs for as long as the job took.
+fn cost(session: &Session, whole: &serde_json::Value) -> Option<String> {
+    let moment = |name: &str| whole[name].as_str()?.parse::<jiff::Timestamp>().ok();
+    let took = std::time::Duration::try_from(moment("ended")? - moment("started")?).ok()?;
+    let cost = price::estimate(&session.stack, session.prices(), took);
+    let told = usd(Some(cost.hourly.total? * took.as_secs_f64() / 3600.0), None, None);
+    Some(format!(
+        "{told} for the cluster during these {}, by prices of {}.",
+        crate::text::lasting(took),
+        cost.prices_as_of
+    ))
+}
+
+/// Where a job wrote.
+struct Written<'a> {
+    session: &'a Session,
+    world: &'a World,
+    features: &'a FeatureJob,
+    bucket: &'a str,
+}
+
+impl Written<'_> {
+    async fn files(&self, below: &str) -> Result<Vec<Listed>, Failure> {
+        let prefix = format!("{}{below}", self.features.output.prefix);
+        let mut listed = self.session.cx.cloud.list_objects(self.bucket, &prefix).await?.unwrap_or_default();
+        listed.retain(|object| object.key.ends_with(".parquet"));
+        Ok(listed)
     }
-    let _ = writeln!(
-        out,
-        "\n{DIM}{}{DIM:#}",
-        table(&[], paths.iter().map(|(name, path)| vec![name.clone(), path.clone()]))
-    );
-    out.trim_end().to_owned()
+
+    /// What the tables are like; `None` where they are large and it was not asked for.
+    async fn checks(&self, report: &Report, all: bool) -> Result<Option<Checks>, Failure> {
+        let files = self.files("features/").await?;
+        if !all && files.iter().map(|file| file.size).sum::<u64>() > LARGE {
+            return Ok(None);
+        }
+        let mut features = Features::default();
+        let mut read = futures::stream::iter(files).map(|file| self.read(file.key)).buffered(AT_ONCE);
+        while let Some((key, file)) = read.try_next().await? {
+            features.read(file).map_err(|error| self.wrong(&key, &error))?;
+        }
+        let images = self.images().await?;
+        let mut problems = features.problems(&images, report.feature_length);
+        if features.rows() != report.rows {
+            problems.push(format!("{} rows are there, and the report tells of {}", features.rows(), report.rows));
+        }
+        if features.labels != report.labels {
+            problems.push("the labels of the rows are not those of the report".into());
+        }
+        Ok(Some(Checks { images: images.len(), problems }))
+    }
+
+    async fn points(&self) -> Result<Vec<Point>, Failure> {
+        let mut found = Vec::new();
+        for file in self.files("pca/parquet/").await? {
+            let (key, file) = self.read(file.key).await?;
+            found.extend(points(file).map_err(|error| self.wrong(&key, &error))?);
+        }
+        Ok(found)
+    }
+
+    async fn read(&self, key: String) -> Result<(String, Vec<u8>), Failure> {
+        let object = self.session.cx.cloud.get_object(self.bucket, &key).await?;
+        let (body, _) = object.ok_or_else(|| Failure::failed(format!("s3://{}/{key} went away", self.bucket)))?;
+        Ok((key, body))
+    }
+
+    fn wrong(&self, key: &str, error: &impl std::fmt::Display) -> Failure {
+        Failure::failed(format!("s3://{}/{key} cannot be read as the job writes it: {error}", self.bucket))
+            .hint("run the job again: it overwrites what it wrote")
+    }
+
+    /// The images by the path that the job gives them: those of the manifest of what was sent there, else those that
+    /// lie there.
+    async fn images(&self) -> Result<BTreeSet<String>, Failure> {
+        let (stack, input, cx) = (&self.session.stack, &self.features.input, &self.session.cx);
+        let bucket = super::run::bucket(stack, input, self.world)?;
+        let home = blueprint::home_name(stack, &self.world.around.account);
+        let mut keys = BTreeSet::new();
+        for upload in stack.uploads.iter().filter(|upload| input.holds(&upload.to) || upload.to.holds(input)) {
+            keys.extend(sync::sent(cx, &home, &format!("s3://{bucket}/{}", upload.to.prefix)).await?);
+        }
+        if keys.is_empty() {
+            let listed = cx.cloud.list_objects(&bucket, &input.prefix).await?.unwrap_or_default();
+            keys.extend(listed.into_iter().map(|object| object.key));
+        }
+        let image = |key: &&String| {
+            let name = key.to_lowercase();
+            key.starts_with(&input.prefix) && IMAGES.iter().any(|suffix| name.ends_with(suffix))
+        };
+        Ok(keys.iter().filter(image).map(|key| format!("s3://{bucket}/{key}")).collect())
+    }
 }

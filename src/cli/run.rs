@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
-use super::results::show as show_results;
 use super::session::{Session, World, heed_signals};
 use super::writer::Writer;
 use super::{DONE, Ended, Failure, Global, JOB_FAILED};
 use crate::blueprint;
 use crate::cloud::error::{Class, CloudError};
-use crate::cloud::logs::{split, tail};
+use crate::cloud::logs::split;
 use crate::event::{Event, Summary};
+use crate::job::trouble::{self, Trouble};
 use crate::job::{self, End, Submission, logs, results};
 use crate::plan::{Action, plan};
 use crate::resource::{Cx, Id, Live, Phase, Progress, Resource};
@@ -115,7 +115,7 @@ pub(super) async fn run(global: &Global, args: &Args) -> Ended {
                 let place = &features.output;
                 let bucket = bucket(&session.stack, place, &world)?;
                 if let Some((report, _)) = results::report(&session.cx, &bucket, &place.prefix).await? {
-                    ui.out(show_results(&report));
+                    ui.out(crate::ui::results::text(&report));
                 }
                 ui.out(format!("The step took {}.", text::lasting(took)));
             }
@@ -312,8 +312,11 @@ async fn tell_log(
         if logs::read(cx, bucket, &key("controller")).await?.is_some() {
             for name in ["stderr", "stdout"] {
                 if let Some(log) = logs::read(cx, bucket, &key(name)).await?.filter(|log| !log.text.trim().is_empty()) {
-                    let message = format!("{} ends:\n{}", log.url, tail(&log.text, 20));
+                    let message = format!("{} ends:\n{}", log.url, trouble::end(&log.text));
                     let _ = events.send(Event::Note { message });
+                    if let Some(Trouble { what, hint }) = trouble::of(&log.text) {
+                        let _ = events.send(Event::Note { message: format!("which means: {what}; {hint}") });
+                    }
                 }
             }
             return Ok(());

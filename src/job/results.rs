@@ -34,6 +34,22 @@ pub struct Report {
     pub paths: BTreeMap<String, String>,
 }
 
+/// What a fit keeps of its shares of the variance.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Variance {
+    pub components: usize,
+    pub variance: f64,
+    pub variance_target: f64,
+    /// The share of every direction, the largest first.
+    pub explained: Vec<f64>,
+}
+
+/// The shares of a fit, below its model; `None` if there is none that can be read.
+pub async fn variance(cx: &Cx, bucket: &str, model: &str) -> Result<Option<Variance>, CloudError> {
+    let body = cx.cloud.get_object(bucket, &format!("{model}variance.json")).await?;
+    Ok(body.and_then(|(body, _)| serde_json::from_slice(&body).ok()))
+}
+
 /// The report below an output, read and whole; `None` if the job has not written one.
 pub async fn report(cx: &Cx, bucket: &str, prefix: &str) -> Result<Option<(Report, Value)>, CloudError> {
     let key = format!("{prefix}{REPORT}");

@@ -90,6 +90,7 @@ fn of_job(key: &str, job: &Job, say: &mut impl FnMut(String, Option<String>)) {
             say(at("pca.variance"), Some(text(features.pca.variance)));
             say(at("pca.standardise"), Some(text(features.pca.standardise)));
             say(at("pca.max_components"), features.pca.max_components.map(text));
+            say(at("fitted"), features.fitted.clone());
             say(at("partitions"), features.partitions.map(text));
             say(at("batch"), Some(text(features.batch)));
         }

@@ -236,6 +236,8 @@ pub(super) struct JobForm {
     output: Option<Place>,
     model: Option<Model>,
     pca: Option<Pca>,
+    /// Another job of the template, whose components these images get: nothing is fitted anew.
+    fitted: Option<String>,
     /// Partitions of the images; chosen by the script unless said.
     partitions: Option<u32>,
     /// Images a prediction; 64 unless said.
@@ -256,10 +258,14 @@ impl TryFrom<JobForm> for Job {
     type Error = String;
 
     fn try_from(form: JobForm) -> Result<Self, String> {
-        let JobForm { template, input, output, model, pca, partitions, batch, script, args, conf, on_failure } = form;
+        let JobForm { template, input, output, model, pca, fitted, partitions, batch, script, args, conf, on_failure } =
+            form;
         let work = match (template, script) {
             (Some(_), None) if args.is_some() => {
                 return Err("`args` belong to a script of one's own, not to a template\nremove them: the template's own fields become its arguments".to_owned());
+            }
+            (Some(_), None) if pca.is_some() && fitted.is_some() => {
+                return Err("`pca` says how components are fitted, and `fitted` takes those of another job\nkeep one of the two".to_owned());
             }
             (Some(template), None) => JobWork::Template(FeatureJob {
                 template,
@@ -267,6 +273,7 @@ impl TryFrom<JobForm> for Job {
                 output: output.ok_or("`output` is missing\nsay where results go, as in data/")?,
                 model: model.unwrap_or_default(),
                 pca: pca.unwrap_or_default(),
+                fitted,
                 partitions,
                 batch: batch.unwrap_or(64),
             }),
@@ -276,6 +283,7 @@ impl TryFrom<JobForm> for Job {
                     ("output", output.is_some()),
                     ("model", model.is_some()),
                     ("pca", pca.is_some()),
+                    ("fitted", fitted.is_some()),
                     ("partitions", partitions.is_some()),
                     ("batch", batch.is_some()),
                 ];

@@ -9,8 +9,8 @@ use std::str::FromStr;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::Place;
 use super::forms::{self, from_text};
+use super::{Place, Stack};
 
 /// One action that every node runs while it starts, in the order written.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -106,6 +106,8 @@ pub struct FeatureJob {
     pub output: Place,
     pub model: Model,
     pub pca: Pca,
+    /// Another job whose components are taken; `None`: they are fitted to these images.
+    pub fitted: Option<String>,
     /// Partitions of the images; chosen by the script unless said.
     pub partitions: Option<u32>,
     /// Images a prediction; 64 unless said.
@@ -114,14 +116,37 @@ pub struct FeatureJob {
 
 impl FeatureJob {
     /// What the script writes below `output`: siblings, so that overwriting one spares the others.
-    pub const OUTPUTS: [&str; 4] = ["features/", "pca/", "model/", "report/"];
+    const OUTPUTS: [&str; 4] = ["features/", "pca/", MODEL, "report/"];
 
     /// The places that the job writes.
     #[must_use]
     pub fn outputs(&self) -> Vec<Place> {
-        Self::OUTPUTS.map(|name| self.output.join(name)).to_vec()
+        let written = Self::OUTPUTS.into_iter().filter(|name| *name != MODEL || self.fitted.is_none());
+        written.map(|name| self.output.join(name)).collect()
+    }
+
+    /// The places that the job reads: its images, and the model that another has fitted.
+    #[must_use]
+    pub fn inputs(&self, stack: &Stack) -> Vec<Place> {
+        let fitted = self.fit_of(stack).map(Self::model_of);
+        std::iter::once(self.input.clone()).chain(fitted).collect()
+    }
+
+    /// The job whose components are taken, where there is one.
+    #[must_use]
+    pub fn fit_of<'a>(&self, stack: &'a Stack) -> Option<&'a Self> {
+        stack.jobs.get(self.fitted.as_ref()?)?.features()
+    }
+
+    /// The model below an output: what a fit leaves for later images.
+    #[must_use]
+    pub fn model_of(&self) -> Place {
+        self.output.join(MODEL)
     }
 }
+
+/// Where below its output a job keeps what it fitted.
+const MODEL: &str = "model/";
 
 /// The network that looks at the images.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]

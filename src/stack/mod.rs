@@ -348,7 +348,7 @@ impl Stack {
         let mut grants = said.clone().unwrap_or_else(|| {
             let features = || self.jobs.values().filter_map(Job::features);
             Grants {
-                read: features().map(|job| job.input.clone()).collect(),
+                read: features().flat_map(|job| job.inputs(self)).collect(),
                 write: features().flat_map(FeatureJob::outputs).collect(),
             }
         });

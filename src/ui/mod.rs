@@ -9,6 +9,7 @@ pub mod guard;
 pub mod ledger;
 pub mod markdown;
 pub mod plan;
+pub mod results;
 pub mod review;
 pub mod sarif;
 pub mod snippet;

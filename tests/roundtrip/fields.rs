@@ -84,7 +84,8 @@ pub(crate) fn rich(name: &str) -> Value {
             "jobs",
             json!({"own": {"script": "job.py"},
                 "fruits": {"template": "jobs/fruit_features.py.j2", "input": "data/images/", "output": "data/out/",
-                    "model": {}, "pca": {}}}),
+                    "model": {}, "pca": {}},
+                "again": {"template": "jobs/fruit_features.py.j2", "input": "data/more/", "output": "data/again/"}}),
         ),
     ] {
         stack[key] = value;
@@ -190,6 +191,7 @@ pub(crate) fn cases(theirs: &Theirs) -> Vec<Case> {
         case("jobs.fruits.batch", json!(64), json!(128)),
         case("jobs.fruits.model.name", json!("MobileNetV2"), json!("MobileNetV2")).quiet(),
         case("jobs.fruits.model.weights", json!("imagenet"), json!("weights.h5")),
+        case("jobs.again.fitted", Value::Null, json!("fruits")).apart(),
         case("jobs.fruits.pca.variance", json!(0.9), json!(0.95)),
         case("jobs.fruits.pca.standardise", json!(true), json!(false)),
         case("jobs.fruits.pca.max_components", Value::Null, json!(200)),

@@ -137,9 +137,11 @@ fn grants(cx: &mut Cx<'_>) {
     let within = |granted: &BTreeSet<Place>, place: &Place| granted.iter().any(|wide| wide.holds(place));
     for (key, job) in &stack.jobs {
         let Some(features) = job.features() else { continue };
-        if !within(&said.read, &features.input) && !within(&said.write, &features.input) {
-            let message = format!("the nodes may not read {}", features.input);
-            cx.error("FI408", &["jobs", key, "input"], message, "add it to `roles.nodes.read`");
+        for (field, input) in ["input", "fitted"].into_iter().zip(features.inputs(stack)) {
+            if !within(&said.read, &input) && !within(&said.write, &input) {
+                let message = format!("the nodes may not read {input}");
+                cx.error("FI408", &["jobs", key, field], message, "add it to `roles.nodes.read`");
+            }
         }
         for output in features.outputs() {
             if !within(&said.write, &output) {

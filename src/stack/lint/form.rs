@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Cx;
-use crate::stack::Period;
+use crate::stack::finding::meant;
+use crate::stack::{FeatureJob, Job, Period};
 
 /// So that `<stack>-<key>-<account>` and the names of roles keep within AWS's lengths.
 const LONGEST_STACK: usize = 32;
@@ -186,6 +187,30 @@ fn limits(cx: &mut Cx<'_>) {
     }
 }
 
+/// Components of another job are those of a fit, and of the same network.
+fn fitted(cx: &mut Cx<'_>, key: &str, job: &FeatureJob) {
+    let (stack, path) = (cx.stack, ["jobs", key, "fitted"]);
+    let Some(named) = &job.fitted else { return };
+    let fits = |job: &Job| job.features().is_some_and(|features| features.fitted.is_none());
+    match job.fit_of(stack) {
+        Some(fit) if fit.fitted.is_none() => {
+            if fit.model != job.model {
+                let message = format!("`{named}` looks at its images with another network or other weights");
+                cx.error("FI129", &path, message, format!("give both jobs the same `model`: {}", fit.model.weights));
+            }
+        }
+        _ => {
+            let others = stack.jobs.iter().filter(|(other, job)| *other != key && fits(job)).map(|(other, _)| other);
+            let hint = meant(
+                named,
+                others.map(String::as_str).collect::<Vec<_>>(),
+                "name a job of the template that fits its own",
+            );
+            cx.error("FI129", &path, format!("there is no job `{named}` that fits components"), hint);
+        }
+    }
+}
+
 fn jobs(cx: &mut Cx<'_>) {
     let stack = cx.stack;
     if let (Some(key), None) = (stack.jobs.keys().next(), &stack.cluster) {
@@ -202,6 +227,7 @@ fn jobs(cx: &mut Cx<'_>) {
                 "write MobileNetV2, or use a script of your own",
             );
         }
+        fitted(cx, key, features);
         if !(features.pca.variance > 0.0 && features.pca.variance <= 1.0) {
             let message = format!("{} is not a share of the variance", features.pca.variance);
             cx.error(

@@ -18,6 +18,8 @@ use fruitsinfra::guard::facts::{Warned, Whose};
 use fruitsinfra::import::{self, Beside, Format, Refused, Wishes};
 use fruitsinfra::job::arguments;
 use fruitsinfra::job::results::Report;
+use fruitsinfra::job::tables::{Features, points};
+use fruitsinfra::job::trouble;
 use fruitsinfra::lease::Holder;
 use fruitsinfra::ledger::Entry;
 use fruitsinfra::plan::plan;
@@ -32,7 +34,7 @@ use fruitsinfra::{price, residency, script, wheels};
 
 pub(crate) type Target = fn(&[u8]);
 
-pub(crate) const TARGETS: [(&str, Target); 13] = [
+pub(crate) const TARGETS: [(&str, Target); 14] = [
     ("stack", stack_text),
     ("scripts", scripts),
     ("own", own_scripts),
@@ -42,6 +44,7 @@ pub(crate) const TARGETS: [(&str, Target); 13] = [
     ("report", report),
     ("objects", objects),
     ("logs", packed_logs),
+    ("tables", tables),
     ("pip", pip),
     ("ledger", ledger),
     ("answers", answers::answers),
@@ -158,6 +161,15 @@ fn own_scripts(data: &[u8]) {
     found(&mended);
 }
 
+/// What a job wrote, broken in every way: it is refused, or its rows are counted.
+fn tables(data: &[u8]) {
+    let mut features = Features::default();
+    if features.read(data.to_vec()).is_ok() {
+        features.problems(&["s3://bucket/images/A/1.jpg".to_owned()].into(), 1280);
+    }
+    let _ = points(data.to_vec());
+}
+
 const OWN: &str = "stack: fruits\nregion: eu-west-3\nowner: a\nbuckets: {logs: {}}\n\
     cluster: {release: emr-7.12.0, primary: {type: m5.xlarge}}\n";
 
@@ -270,6 +282,8 @@ fn packed_logs(data: &[u8]) {
         let text = logs::unpack(key, data.to_vec());
         let tail = logs::tail(&text, 20);
         assert!(tail.lines().count() <= 20 && tail.len() <= text.len());
+        let _ = trouble::of(&text);
+        assert!(trouble::end(&text).lines().count() <= 26);
     }
 }
 

@@ -1,0 +1,256 @@
+//! The tables that a job wrote, read back as Parquet and held against what they should be: a row for every image, a
+//! feature for every number of the network, and numbers that are numbers. It holds one file at a time, and computes
+//! nothing that the job computes.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use bytes::Bytes;
+use parquet::column::reader::ColumnReader;
+use parquet::data_type::ByteArray;
+use parquet::errors::{ParquetError, Result};
+use parquet::file::reader::{FileReader, SerializedFileReader};
+use serde::Serialize;
+
+/// What is found in `features/`.
+#[derive(Debug, Default)]
+pub struct Features {
+    /// Rows by the path of their image, as the job has it.
+    pub paths: BTreeMap<String, u64>,
+    /// Rows with features, by the length of these.
+    pub lengths: BTreeMap<usize, u64>,
+    /// Rows with features by label.
+    pub labels: BTreeMap<String, u64>,
+    /// Rows with an error in place of features.
+    pub failed: u64,
+    /// Rows with a number that is none (NaN, infinite), and rows with neither features nor an error.
+    pub broken: u64,
+}
+
+/// One image among the components: its first two.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Point {
+    pub label: String,
+    pub x: f64,
+    pub y: f64,
+}
+
+impl Features {
+    /// Takes one file in.
+    pub fn read(&mut self, file: Vec<u8>) -> Result<()> {
+        let groups = groups(file, |file, group| {
+            let (paths, labels) = (texts(file, group, "path")?, texts(file, group, "label")?);
+            let (features, errors) = (numbers(file, group, "features")?, texts(file, group, "error")?);
+            Ok((paths, labels, features, errors))
+        })?;
+        for (paths, labels, features, errors) in groups {
+            let rows = paths.into_iter().zip(labels).zip(features.into_iter().zip(errors));
+            for ((path, label), (features, error)) in rows {
+                *self.paths.entry(path.unwrap_or_default()).or_default() += 1;
+                match (features, error) {
+                    (Some(features), _) => {
+                        *self.lengths.entry(features.len()).or_default() += 1;
+                        *self.labels.entry(label.unwrap_or_default()).or_default() += 1;
+                        self.broken += u64::from(features.iter().any(|number| !number.is_finite()));
+                    }
+                    (None, Some(_)) => self.failed += 1,
+                    (None, None) => self.broken += 1,
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// How many rows there are.
+    pub fn rows(&self) -> u64 {
+        self.paths.values().sum()
+    }
+
+    /// What is not as it should be, in words: held against the images that were there, by path, and the length that the
+    /// job tells.
+    pub fn problems(&self, images: &BTreeSet<String>, length: u64) -> Vec<String> {
+        let mut told = Vec::new();
+        let mut say = |what: &str, found: Vec<&String>| {
+            if let Some(first) = found.first() {
+                told.push(format!("{} {what}, as {first}", found.len()));
+            }
+        };
+        say("images have no row", images.iter().filter(|image| !self.paths.contains_key(*image)).collect());
+        say("rows are of no image that is there", self.paths.keys().filter(|path| !images.contains(*path)).collect());
+        say(
+            "images have more than one row",
+            self.paths.iter().filter(|(_, n)| **n > 1).map(|(path, _)| path).collect(),
+        );
+        let odd = |(found, rows): (&usize, &u64)| {
+            (*found as u64 != length).then(|| format!("{rows} rows have {found} numbers, and not {length}"))
+        };
+        told.extend(self.lengths.iter().filter_map(odd));
+        told.extend((self.broken > 0).then(|| format!("{} rows hold what is no number", self.broken)));
+        told
+    }
+}
+
+/// The first two components of each image in a file of `pca/parquet/`.
+pub fn points(file: Vec<u8>) -> Result<Vec<Point>> {
+    let groups = groups(file, |file, group| Ok((texts(file, group, "label")?, numbers(file, group, "components")?)))?;
+    let mut points = Vec::new();
+    for (labels, components) in groups {
+        for (label, components) in labels.into_iter().zip(components) {
+            let at = |n: usize| components.as_ref().and_then(|all| all.get(n)).copied().unwrap_or_default();
+            points.push(Point { label: label.unwrap_or_default(), x: at(0), y: at(1) });
+        }
+    }
+    Ok(points)
+}
+
+type Table = SerializedFileReader<Bytes>;
+
+/// Reads each group of rows. At some broken files the library panics: they are told as any other.
+fn groups<T>(file: Vec<u8>, read: impl Fn(&Table, usize) -> Result<T>) -> Result<Vec<T>> {
+    let all = || {
+        let file = SerializedFileReader::new(Bytes::from(file))?;
+        (0..file.num_row_groups()).map(|group| read(&file, group)).collect()
+    };
+    catch_unwind(AssertUnwindSafe(all)).unwrap_or_else(|_| Err(ParquetError::General("the file is broken".into())))
+}
+
+/// A column of a group by the name of its field, what is needed to read all of it, and the level at which a value is
+/// there.
+fn column(file: &Table, group: usize, field: &str) -> Result<(ColumnReader, usize, i16)> {
+    let described = file.metadata().file_metadata().schema_descr();
+    let found = described.columns().iter().position(|column| column.path().parts().first().is_some_and(|p| p == field));
+    let index = found.ok_or_else(|| ParquetError::General(format!("it has no column `{field}`")))?;
+    let rows = usize::try_from(file.metadata().row_group(group).num_rows()).unwrap_or_default();
+    Ok((file.get_row_group(group)?.get_column_reader(index)?, rows, described.column(index).max_def_level()))
+}
+
+fn another(field: &str) -> ParquetError {
+    ParquetError::General(format!("column `{field}` is of another type than the job writes"))
+}
+
+/// Texts, `None` where there is none.
+fn texts(file: &Table, group: usize, field: &str) -> Result<Vec<Option<String>>> {
+    let (column, rows, there) = column(file, group, field)?;
+    let ColumnReader::ByteArrayColumnReader(mut column) = column else { return Err(another(field)) };
+    let (mut levels, mut values) = (Vec::new(), Vec::<ByteArray>::new());
+    column.read_records(rows, Some(&mut levels), None, &mut values)?;
+    let mut values = values.into_iter();
+    let text = |value: ByteArray| String::from_utf8_lossy(value.data()).into_owned();
+    if there == 0 {
+        return Ok(values.map(|value| Some(text(value))).collect());
+    }
+    Ok(levels.into_iter().map(|level| (level == there).then(|| values.next().map(text)).flatten()).collect())
+}
+
+/// Lists of numbers, `None` where there is no list.
+fn numbers(file: &Table, group: usize, field: &str) -> Result<Vec<Option<Vec<f64>>>> {
+    let (column, rows, there) = column(file, group, field)?;
+    let (mut levels, mut repeated) = (Vec::new(), Vec::new());
+    let values: Vec<f64> = match column {
+        ColumnReader::FloatColumnReader(mut column) => {
+            let mut values = Vec::new();
+            column.read_records(rows, Some(&mut levels), Some(&mut repeated), &mut values)?;
+            values.into_iter().map(f64::from).collect()
+        }
+        ColumnReader::DoubleColumnReader(mut column) => {
+            let mut values = Vec::new();
+            column.read_records(rows, Some(&mut levels), Some(&mut repeated), &mut values)?;
+            values
+        }
+        _ => return Err(another(field)),
+    };
+    let (mut values, mut lists) = (values.into_iter(), Vec::<Option<Vec<f64>>>::new());
+    for (level, repeated) in levels.into_iter().zip(repeated) {
+        if repeated == 0 {
+            // Level 0: there is no list; above it: there is one, which may be empty.
+            lists.push((level > 0).then(Vec::new));
+        }
+        if let Some(Some(list)) = lists.last_mut().filter(|_| level > 1) {
+            // A number that is missing from its list is none.
+            list.push(if level == there { values.next().unwrap_or(f64::NAN) } else { f64::NAN });
+        }
+    }
+    Ok(lists)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use parquet::data_type::{ByteArrayType, FloatType};
+    use parquet::file::properties::WriterProperties;
+    use parquet::file::writer::SerializedFileWriter;
+    use parquet::schema::parser::parse_message_type;
+
+    use super::*;
+
+    /// As Spark writes it: every field may be missing.
+    const SCHEMA: &str = "message spark_schema {
+        optional binary path (UTF8);
+        optional binary label (UTF8);
+        optional group features (LIST) { repeated group list { optional float element; } }
+        optional binary error (UTF8);
+    }";
+
+    /// Three rows: two numbers, an error, and a number that is none.
+    fn table() -> Vec<u8> {
+        let (schema, mut file) = (Arc::new(parse_message_type(SCHEMA).expect("a schema")), Vec::new());
+        let mut writer =
+            SerializedFileWriter::new(&mut file, schema, Arc::new(WriterProperties::default())).expect("a writer");
+        let mut group = writer.next_row_group().expect("a group");
+        let text = |values: &[&str]| values.iter().map(|value| ByteArray::from(*value)).collect::<Vec<_>>();
+        let mut write = |values: &[&str], levels: &[i16]| {
+            let mut column = group.next_column().expect("is fine").expect("a column");
+            if values.first().is_some_and(|value| *value == "numbers") {
+                let levels = [3, 3, 0, 3, 3];
+                let numbers = [1.0, 2.0, 3.0, f32::NAN];
+                column
+                    .typed::<FloatType>()
+                    .write_batch(&numbers, Some(&levels), Some(&[0, 1, 0, 0, 1]))
+                    .expect("written");
+            } else {
+                column.typed::<ByteArrayType>().write_batch(&text(values), Some(levels), None).expect("written");
+            }
+            column.close().expect("closed");
+        };
+        write(&["s3://b/i/A/1.jpg", "s3://b/i/A/2.jpg", "s3://b/i/B/3.jpg"], &[1, 1, 1]);
+        write(&["A", "A", "B"], &[1, 1, 1]);
+        write(&["numbers"], &[]);
+        write(&["not an image"], &[0, 1, 0]);
+        group.close().expect("closed");
+        writer.close().expect("closed");
+        file
+    }
+
+    #[test]
+    fn rows_are_counted_and_numbers_looked_at() {
+        let mut features = Features::default();
+        features.read(table()).expect("read");
+        assert_eq!((features.rows(), features.failed, features.broken), (3, 1, 1));
+        assert_eq!(features.lengths, [(2, 2)].into());
+        assert_eq!(features.labels, [("A".to_owned(), 1), ("B".to_owned(), 1)].into());
+        let images = |names: &[&str]| names.iter().map(|name| format!("s3://b/i/{name}.jpg")).collect();
+        let told = features.problems(&images(&["A/1", "A/2", "B/3"]), 2);
+        assert_eq!(told, ["1 rows hold what is no number"]);
+        features.read(table()).expect("read");
+        let told = features.problems(&images(&["A/1", "A/2", "C/4", "C/5"]), 1280);
+        assert_eq!(
+            told,
+            [
+                "2 images have no row, as s3://b/i/C/4.jpg",
+                "1 rows are of no image that is there, as s3://b/i/B/3.jpg",
+                "3 images have more than one row, as s3://b/i/A/1.jpg",
+                "4 rows have 2 numbers, and not 1280",
+                "2 rows hold what is no number",
+            ]
+        );
+    }
+
+    #[test]
+    fn what_is_no_such_table_is_told() {
+        let wrong = |file: &[u8]| Features::default().read(file.to_vec()).expect_err("is no table").to_string();
+        assert!(!wrong(b"").is_empty() && !wrong(b"PAR1 and nothing else PAR1").is_empty());
+        let told = points(table()).expect_err("has no components").to_string();
+        assert!(told.contains("it has no column `components`"), "{told}");
+    }
+}
