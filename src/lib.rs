@@ -34,6 +34,7 @@
 //! | [`guard`] | what is left running, why it should end, and sweeps that nobody starts | end work that advances |
 //! | [`job`], [`sync`], [`local`] | steps followed, files sent, the embedded AWS | hold the lease while waiting |
 //! | [`review`] | two states of stacks, in files or in git -> what changes for people | check out, fetch, await |
+//! | [`talk`] | a job's script step by step, the runbook of a demo: what is told to a jury | ask AWS |
 //! | [`ui`] | facts -> text, JSON, progress | ask AWS |
 //! | [`cli`] | one file a command | decide about AWS |
 //!
@@ -68,6 +69,7 @@ pub mod review;
 pub mod script;
 pub mod stack;
 pub mod sync;
+pub mod talk;
 pub mod text;
 pub mod ui;
 pub mod weights;

@@ -2,6 +2,8 @@
 //! the templates and scripts that lie beside the stack: a template is one file of `templates/`, it includes no
 //! other and leads nowhere else.
 
+pub mod told;
+
 use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
 use std::sync::LazyLock;
@@ -182,10 +184,21 @@ pub fn job<'a>(stack: &Stack, key: &str, job: &Job, folder: impl Into<Folder<'a>
     let folder = folder.into();
     match &job.work {
         JobWork::Script { script, .. } => load_script(folder.files, script).map_err(ScriptError::Refused),
-        JobWork::Template(features) => {
-            let stack = json!({"name": stack.name, "region": stack.region.as_str()});
-            render(folder, &features.template, &json!({"stack": stack, "job": job_values(key, features)}))
-        }
+        JobWork::Template(features) => render(folder, &features.template, &values(stack, key, features)),
+    }
+}
+
+/// What the template of a job is filled with.
+pub fn values(stack: &Stack, key: &str, job: &FeatureJob) -> Value {
+    json!({"stack": {"name": stack.name, "region": stack.region.as_str()}, "job": job_values(key, job)})
+}
+
+/// A template as it is written, and whose it is: one beside the stack before ours.
+pub fn template<'a>(folder: impl Into<Folder<'a>>, name: &str) -> Result<(String, Origin), ScriptError> {
+    let folder = folder.into();
+    match beside(folder, name)? {
+        Some(path) => Ok((load_script(folder.files, &path).map_err(ScriptError::Refused)?, Origin::Template)),
+        None => Ok((ours(name)?.to_owned(), Origin::Ours)),
     }
 }
 

@@ -18,6 +18,44 @@ use crate::stack::Weights;
 /// Keras's own address of MobileNetV2 1.0/224 without its top (`keras.applications.mobilenet_v2`).
 const IMAGENET: &str = "https://storage.googleapis.com/tensorflow/keras-applications/mobilenet_v2/mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_224_no_top.h5";
 
+/// Bytes of that file, as its server announces them.
+const PUBLISHED: u64 = 9_406_464;
+
+/// Numbers that MobileNetV2 has without its top, of four bytes each (`count_params()` of Keras's own).
+const PARAMETERS: u64 = 2_257_984;
+
+/// How large weights are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Size {
+    pub bytes: u64,
+    pub known: Known,
+}
+
+/// How the size of weights is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Known {
+    /// By the file, which is on this machine.
+    Here,
+    /// By what the server says that publishes it.
+    Published,
+    /// By the numbers that the network has: the least that a file can be.
+    Counted,
+}
+
+/// The size of the file that a job would read, as far as this machine knows it.
+pub fn size(weights: &Weights, cache: &Path) -> Size {
+    let here = body(weights, cache).ok().and_then(|(body, _)| match body {
+        Body::File(path) => path.metadata().ok(),
+        _ => None,
+    });
+    match (here, weights) {
+        (Some(file), _) => Size { bytes: file.len(), known: Known::Here },
+        (None, Weights::Imagenet) => Size { bytes: PUBLISHED, known: Known::Published },
+        (None, _) => Size { bytes: PARAMETERS * 4, known: Known::Counted },
+    }
+}
+
 /// The word by which every output names where the weights come from.
 pub fn source(weights: &Weights) -> &'static str {
     match weights {

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The rooms, lowest first. A room imports from lower layers alone, and never from beside it.
-const LAYERS: [&[&str]; 14] = [
+const LAYERS: [&[&str]; 15] = [
     &["residency", "text"],
     &["cloud"],
     &["resource"],
@@ -18,13 +18,14 @@ const LAYERS: [&[&str]; 14] = [
     &["event", "lease", "ledger", "permissions", "policy"],
     &["check", "engine"],
     &["guard", "job", "local", "review", "sync"],
+    &["talk"],
     &["ui"],
     &["cli"],
     &["main"],
 ];
 
 /// These cannot reach AWS: they never await, and never receive what could be awaited.
-const PURE: [&str; 12] = [
+const PURE: [&str; 13] = [
     "blueprint",
     "check",
     "event",
@@ -37,6 +38,7 @@ const PURE: [&str; 12] = [
     "review",
     "script",
     "stack",
+    "talk",
 ];
 
 /// These name single kinds: the one that makes them of a stack, and those that fill or find our objects.

@@ -14,6 +14,7 @@ mod review;
 mod roundtrip;
 mod stories;
 mod support;
+mod talk;
 mod traces;
 mod validate;
 mod wheels;

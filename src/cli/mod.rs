@@ -20,6 +20,7 @@ mod local;
 mod logs;
 mod man;
 mod plan;
+mod present;
 mod prices;
 mod render;
 mod results;
@@ -98,6 +99,7 @@ enum Command {
     Import(import::Args),
     Validate(validate::Args),
     Explain(explain::Args),
+    Present(present::Args),
     Plan(plan::Args),
     Up(up::Args),
     Extend(extend::Args),
@@ -244,6 +246,7 @@ fn forms(command: &Command) -> &'static [Output] {
         Command::Validate(_) => &[Output::Text, Output::Json, Output::Sarif, Output::Github],
         Command::Guard(args) if args.installs() => &[Output::Text],
         Command::Results(_) => &[Output::Text, Output::Json, Output::Html],
+        Command::Explain(_) | Command::Present(_) => &[Output::Text, Output::Json, Output::Markdown],
         Command::Diff(_) => &[Output::Text, Output::Json, Output::Markdown, Output::Html],
         _ => &[Output::Text, Output::Json],
     }
@@ -264,6 +267,7 @@ async fn dispatch(global: &Global, command: &Command) -> Ended {
         Command::Import(args) => import::run(global, args).await,
         Command::Validate(args) => validate::run(global, args),
         Command::Explain(args) => explain::run(global, args),
+        Command::Present(args) => present::run(global, args),
         Command::Plan(args) => plan::run(global, args).await,
         Command::Up(args) => up::run(global, args).await,
         Command::Extend(args) => extend::run(global, args).await,

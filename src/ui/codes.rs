@@ -81,6 +81,12 @@ pub fn near(word: &str) -> Option<Page> {
         .min_by_key(|page| (page.code.get(..3) != word.get(..3), page.code))
 }
 
+/// The index of all pages, as Markdown.
+#[must_use]
+pub fn index() -> &'static str {
+    file("README.md").unwrap_or_default()
+}
+
 /// All codes with their titles, for a person.
 #[must_use]
 pub fn list() -> String {

@@ -27,7 +27,8 @@ pub fn render(text: &str, width: usize) -> String {
             if line.starts_with("- ") {
                 shown.end_paragraph();
             }
-            shown.paragraph.extend(line.split_whitespace());
+            // A space that must not break is a part of its word.
+            shown.paragraph.extend(line.split_ascii_whitespace());
         }
     }
     shown.end_paragraph();
@@ -98,5 +99,6 @@ mod tests {
     #[test]
     fn a_word_wider_than_the_window_has_its_own_line() {
         assert_eq!(render("a verylongword b", 4), "a\nverylongword\nb");
+        assert_eq!(render("pourquoi\u{a0}: ainsi", 10), "pourquoi\u{a0}:\nainsi");
     }
 }

@@ -14,6 +14,7 @@ pub mod review;
 pub mod sarif;
 pub mod snippet;
 pub mod table;
+pub mod talk;
 
 use std::io::{IsTerminal, Write};
 
