@@ -206,6 +206,11 @@ fn buckets(stack: &Stack, around: &Surroundings) -> Vec<Bucket> {
     std::iter::once(home).chain(declared).collect()
 }
 
+/// The address of an object of ours in home; `None` while its content, and so its name, is not known.
+pub fn object_url(stack: &Stack, materials: &Materials, around: &Surroundings, key: &str) -> Option<String> {
+    objects(stack, materials, around).iter().find(|object| object.key == key)?.url()
+}
+
 fn objects(stack: &Stack, materials: &Materials, around: &Surroundings) -> Vec<Object> {
     let home = home_name(stack, &around.account);
     let bootstrap =

@@ -35,6 +35,7 @@
 //! | [`job`], [`sync`], [`local`] | steps followed, files sent, the embedded AWS | hold the lease while waiting |
 //! | [`review`] | two states of stacks, in files or in git -> what changes for people | check out, fetch, await |
 //! | [`talk`] | a job's script step by step, the runbook of a demo: what is told to a jury | ask AWS |
+//! | [`elsewhere`] | a stack as others read it: Databricks, a diagram, a notebook | lose silently, or copy a job's code |
 //! | [`ui`] | facts -> text, JSON, progress | ask AWS |
 //! | [`cli`] | one file a command | decide about AWS |
 //!
@@ -49,6 +50,7 @@ pub mod blueprint;
 pub mod check;
 pub mod cli;
 pub mod cloud;
+pub mod elsewhere;
 pub mod engine;
 pub mod event;
 pub mod guard;

@@ -18,16 +18,17 @@ const LAYERS: [&[&str]; 15] = [
     &["event", "lease", "ledger", "permissions", "policy"],
     &["check", "engine"],
     &["guard", "job", "local", "review", "sync"],
-    &["talk"],
+    &["elsewhere", "talk"],
     &["ui"],
     &["cli"],
     &["main"],
 ];
 
 /// These cannot reach AWS: they never await, and never receive what could be awaited.
-const PURE: [&str; 13] = [
+const PURE: [&str; 14] = [
     "blueprint",
     "check",
+    "elsewhere",
     "event",
     "import",
     "permissions",

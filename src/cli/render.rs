@@ -1,5 +1,5 @@
-//! `render`: the texts that would run, the policies of those who run them, and the request that starts the cluster,
-//! without a connection.
+//! `render`: the texts that would run, the policies of those who run them, the request that starts the cluster, and the
+//! stack as others read it, without a connection. It writes files and nothing else.
 
 use std::path::{Path, PathBuf};
 
@@ -7,13 +7,15 @@ use super::session::{self, load};
 use super::{DONE, Ended, Failure, Global};
 use crate::blueprint::{self, bootstrap_key, roles};
 use crate::cloud::surroundings::Surroundings;
+use crate::elsewhere::{self, Unfit, Written};
 use crate::import;
 use crate::permissions::{self, Command};
 use crate::resources::cluster::At;
 use crate::stack::Stack;
-use crate::ui::Ui;
+use crate::text::counted;
+use crate::ui::{Ui, YELLOW};
 
-/// Write the scripts a stack would run, the policies of its roles and of its callers, and its cluster's request
+/// Write the scripts a stack would run, its policies, its cluster's request, and the stack as others read it
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// A stack's file, or the bare name of one in stacks/
@@ -38,6 +40,12 @@ enum Target {
     EmrJson,
     /// The same as a command of the AWS CLI
     Cli,
+    /// Each job as notebooks: for JupyterHub on the cluster, and for a kernel of one's own
+    Notebook,
+    /// A picture of the stack, as Mermaid and as SVG
+    Diagram,
+    /// The stack as a Databricks Asset Bundle, in a folder of its own
+    Databricks,
 }
 
 pub(super) async fn run(global: &Global, args: &Args) -> Ended {
@@ -78,7 +86,40 @@ pub(super) async fn run(global: &Global, args: &Args) -> Ended {
             None => {}
         }
     }
+    if wanted(Target::Notebook) {
+        files.extend(fitting(ui, args, elsewhere::notebook::notebooks(&stack, &materials, account))?);
+    }
+    if wanted(Target::Diagram) {
+        files.extend(elsewhere::diagram::diagram(&stack, &materials, account).files);
+    }
+    if wanted(Target::Databricks) {
+        files.extend(fitting(ui, args, elsewhere::databricks::bundle(&stack, &materials, account))?);
+    }
     deliver(ui, args.out.as_deref(), &files)
+}
+
+/// The files of a form, and what is lost in it, told. What cannot be written is an error where it alone was asked for.
+fn fitting(ui: Ui, args: &Args, written: Result<Written, Unfit>) -> Result<Vec<(String, String)>, Failure> {
+    match written {
+        Ok(Written { files, remarks }) => {
+            let first = files.first().map(|(name, _)| name.clone()).unwrap_or_default();
+            if args.target.is_some() {
+                for remark in &remarks {
+                    ui.say(format!("{YELLOW}warning[{}]{YELLOW:#}: {}: {}", remark.code, remark.what, remark.instead));
+                }
+            } else if !remarks.is_empty() {
+                let count = counted(remarks.len(), "remark");
+                ui.say(format!("{first}: {count} on what has no counterpart there; its README lists them"));
+            }
+            Ok(files)
+        }
+        Err(unfit) if args.target.is_some() => Err(Failure::usage(unfit.to_string())),
+        Err(Unfit::Nothing(_)) => Ok(vec![]),
+        Err(unfit) => {
+            ui.warn(unfit);
+            Ok(vec![])
+        }
+    }
 }
 
 /// Writes files by name into a folder, and tells their paths; without a folder, prints them.
@@ -92,7 +133,8 @@ pub(super) fn deliver(ui: Ui, out: Option<&Path>, files: &[(impl AsRef<str>, Str
     };
     for (name, text) in files {
         let path = out.join(name.as_ref());
-        let written = std::fs::create_dir_all(out).and_then(|()| std::fs::write(&path, text));
+        let folder = path.parent().unwrap_or(out);
+        let written = std::fs::create_dir_all(folder).and_then(|()| std::fs::write(&path, text));
         written.map_err(|e| Failure::failed(format!("{} cannot be written: {e}", path.display())))?;
         ui.out(path.display().to_string());
     }

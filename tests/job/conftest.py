@@ -41,6 +41,26 @@ def cache() -> Path:
 
 
 @pytest.fixture(scope="session")
+def binary() -> Path:
+    command = ["cargo", "test", "--locked", "--no-run", "--quiet", "--message-format", "json"]
+    built = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
+    messages = [json.loads(line) for line in built.stdout.splitlines()]
+    return next(Path(m["executable"]) for m in messages if m.get("executable") and m["target"]["kind"] == ["bin"]
+                and not m["profile"]["test"])
+
+
+@pytest.fixture
+def rendered(binary, tmp_path):
+    """Writes a stack in a form, and gives back the folder and what was said of it."""
+    def render_to(stack: Path, *what: str, ends: int = 0) -> tuple[Path, str]:
+        out = tmp_path / "-".join(["rendered", stack.stem, *what])
+        ran = subprocess.run([binary, "render", stack, *what, "--out", out], capture_output=True, text=True, timeout=60)
+        assert ran.returncode == ends, ran.stderr
+        return out, ran.stderr
+    return render_to
+
+
+@pytest.fixture(scope="session")
 def spark_python(cache: Path) -> str:
     return install.ensure("spark", cache)["python"]
 
