@@ -3,6 +3,7 @@
 A task gets the job's functions by value, as here: pickled out of __main__ once, unpickled for every task.
 """
 
+import hashlib
 import json
 import sys
 
@@ -15,7 +16,8 @@ from pyspark import cloudpickle  # noqa: E402
 
 
 class Weights:
-    value = b"weights"
+    def __init__(self, value):
+        self.value, self.identity = value, hashlib.sha256(value).hexdigest()
 
 
 def build_network(content):
@@ -28,8 +30,10 @@ for function in (network_of_this_process, build_network):  # noqa: F821
     function.__module__ = "__main__"
 sent = cloudpickle.dumps(network_of_this_process)  # noqa: F821
 first, second = cloudpickle.loads(sent), cloudpickle.loads(sent)
-same = first("a", Weights()) is second("a", Weights())
+a, b = Weights(b"a"), Weights(b"b")
+one = first(a.identity, a).compute
+same = one is second(a.identity, a).compute
 after_two = int(os.environ["BUILT"])  # noqa: F821
-first("b", Weights())
+first(b.identity, b)
 print(json.dumps({"by_value": first is not second and first.__globals__ is not second.__globals__, "same": same,
                   "after_two_tasks": after_two, "after_other_weights": int(os.environ["BUILT"])}))  # noqa: F821
