@@ -95,6 +95,14 @@ def samples(with_spark, tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def chain(cache, endpoint, samples, trained, tmp_path_factory) -> "Run":
+    """One run of the job over all samples, with trained weights, for all that look at it."""
+    bucket = Bucket(endpoint, "fruits-chain")
+    bucket.put_folder(samples, "images/Training/")
+    return bucket.run(cache, tmp_path_factory.mktemp("chain"), trained, "registry")
+
+
+@pytest.fixture(scope="session")
 def endpoint(cache: Path, tmp_path_factory):
     """An embedded AWS of the session's own."""
     folder = tmp_path_factory.mktemp("aws")
@@ -119,6 +127,12 @@ class Run(NamedTuple):
     code: int
     said: str  # both streams: spark-submit sends all that a Python driver says to stdout
     bucket: "Bucket"
+    workdir: Path
+
+    @property
+    def guarded(self) -> list[dict]:
+        """What the guard of the workers saw: see guard/sitecustomize.py."""
+        return [json.loads(line) for line in (self.workdir / "guard.jsonl").read_text().splitlines()]
 
     @property
     def report(self) -> dict:
@@ -136,6 +150,9 @@ class Bucket:
 
     def put(self, key: str, body: bytes) -> None:
         self._s3.put_object(Bucket=self.name, Key=key, Body=body)
+
+    def remove(self, key: str) -> None:
+        self._s3.delete_object(Bucket=self.name, Key=key)
 
     def put_folder(self, folder: Path, prefix: str) -> None:
         for file in folder.rglob("*"):
@@ -160,16 +177,26 @@ class Bucket:
             target.write_bytes(self.get(key))
         return folder
 
-    def run(self, cache: Path, workdir: Path, weights: Path, source: str, values: dict = JOB) -> Run:
-        """Runs the rendered job on this bucket, as a step of EMR: the script comes from s3:// as well."""
+    def run(self, *job, **more) -> Run:
+        """Runs the job to its end: see `start`."""
+        process, workdir = self.start(*job, **more)
+        said, _ = process.communicate(timeout=600)
+        return Run(process.returncode, said, self, workdir)
+
+    def start(self, cache: Path, workdir: Path, weights: Path, source: str, values: dict = JOB,
+              asked: tuple[str, ...] = ()) -> tuple[subprocess.Popen, Path]:
+        """Starts the rendered job on this bucket, as a step of EMR: the script comes from s3:// as well."""
         self.put("jobs/features.py", render("jobs/fruit_features.py.j2", values).encode())
         self.put("weights/w.h5", weights.read_bytes())
         here = f"s3://{self.name}"
         command, environment = spark.command(cache, workdir, self._endpoint, REGION, ROOT_KEY, [
             "--deploy-mode", "cluster", "--conf", "spark.yarn.maxAppAttempts=1", f"{here}/jobs/features.py",
-            "--input", f"{here}/images/", "--output", f"{here}/", "--weights", f"{here}/weights/w.h5", "--weights-source", source])
+            "--input", f"{here}/images/", "--output", f"{here}/", "--weights", f"{here}/weights/w.h5", "--weights-source", source,
+            *asked])  # of an option given twice, the last one counts
+        # Its Python workers are guarded, the driver is not.
+        guard = {"PYTHONPATH": HERE / "guard", "GUARD_LOG": workdir / "guard.jsonl"}
+        command[1:1] = [word for name, value in guard.items() for word in ("--conf", f"spark.executorEnv.{name}={value}")]
         # A fence: whoever calls out finds a closed port, and the job would fail.
         fence = dict.fromkeys(("http_proxy", "https_proxy"), "http://127.0.0.1:9") | {"no_proxy": "127.0.0.1"}
-        done = subprocess.run(command, env=environment | fence, cwd=workdir, text=True, timeout=600,
-                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-        return Run(done.returncode, done.stdout, self)
+        return subprocess.Popen(command, env=environment | fence, cwd=workdir, text=True, start_new_session=True,
+                                stdout=subprocess.PIPE, stderr=subprocess.STDOUT), workdir

@@ -36,7 +36,7 @@ expected = (left * singular)[:, : components.shape[1]]
 signs = np.sign(np.sum(expected * components, axis=0))
 
 print(json.dumps({
-    "rows": len(rows), "paths": len(set(rows.path)), "good": len(good), "length": features.shape[1],
+    "rows": len(rows), "paths": len(set(rows.path)), "listing": sorted(rows.path), "good": len(good), "length": features.shape[1],
     "same_order": bool((good.path == projected.path).all() and (good.label == projected.label).all()),
     "cosine_within": float(cosine[same & others].mean()), "cosine_between": float(cosine[~same].mean()),
     "components": components.shape[1], "wanted": int(np.searchsorted(np.cumsum(shares), 0.90) + 1),

@@ -5,14 +5,12 @@ import io
 import json
 
 import pytest
-from conftest import HERE, Bucket
+from conftest import HERE
 
 
 @pytest.fixture(scope="module")
-def run(cache, endpoint, samples, trained, tmp_path_factory):
-    bucket = Bucket(endpoint, "fruits-chain")
-    bucket.put_folder(samples, "images/Training/")
-    return bucket.run(cache, tmp_path_factory.mktemp("chain"), trained, "registry")
+def run(chain):
+    return chain
 
 
 @pytest.fixture(scope="module")
