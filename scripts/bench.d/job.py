@@ -69,7 +69,7 @@ def main() -> int:
 
 def told(runs: dict[str, list[dict]], notebook: dict | None, images: int, cores: int) -> dict:
     """Medians; a ratio is the median of its pairs' ratios, with the lowest and the highest of them."""
-    figures = ("steady", "stage", "memory_mb", "chain", "processor")
+    figures = ("steady", "stage", "memory_mb", "chain")
     medians = {who: {name: statistics.median(run[name] for run in each) for name in figures if name in each[0]}
                for who, each in runs.items()}
     pairs = {
@@ -106,12 +106,12 @@ class Bench:
             s3.put("weights/w.h5", self._weights.read_bytes())
             text = (ROOT / "templates/jobs/fruit_features.py.j2").read_text()
             s3.put("jobs/features.py", minijinja.Environment(undefined_behavior="strict").render_str(text, **VALUES).encode())
-            ran, processor = self._submit(s3, f"s3://{BUCKET}/jobs/features.py", "--input", f"s3://{BUCKET}/images/", "--output",
-                               f"s3://{BUCKET}/", "--weights", f"s3://{BUCKET}/weights/w.h5", "--weights-source", "registry")
+            self._submit(s3, f"s3://{BUCKET}/jobs/features.py", "--input", f"s3://{BUCKET}/images/", "--output", f"s3://{BUCKET}/",
+                         "--weights", f"s3://{BUCKET}/weights/w.h5", "--weights-source", "registry")
             report, calls = s3.json("report/report.json"), s3.calls()
         if report["failed"] or report["rows"] != len(self._files):
             raise Broken(f"{report['failed']} of {report['rows']} rows failed")
-        return {**rates(report), "processor": processor, "calls": calls, "seconds": report["seconds"], "versions": report["versions"],
+        return {**rates(report), "calls": calls, "seconds": report["seconds"], "versions": report["versions"],
                 "workers": report["workers"], "partitions": report["partitions"]}
 
     def plain(self, kind: str) -> dict:
@@ -119,15 +119,15 @@ class Bench:
             links = self._scratch / "links.json"
             links.write_text(json.dumps(s3.links()))
             environment = {"PATH": os.environ["PATH"], "HOME": str(self._scratch), "PYTHONDONTWRITEBYTECODE": "1"}
-            ran, processor = run([self._python, HERE / "plain.py", links, self._weights, str(BATCH), kind], environment, self._scratch)
+            ran = run([self._python, HERE / "plain.py", links, self._weights, str(BATCH), kind], environment, self._scratch)
         figures = json.loads(ran.splitlines()[-1])
         return {"steady": figures["steady_images"] / figures["steady_seconds"], "stage": figures["images"] / figures["seconds"],
-                "memory_mb": figures["memory_mb"], "processor": processor}
+                "memory_mb": figures["memory_mb"]}
 
     def notebook(self, files: list[Path]) -> dict:
         say(f"the notebook that everybody copies, on {len(files)} images")
         with self._s3(files, self._cores) as s3:
-            ran, _ = self._submit(s3, str(HERE / "notebook.py"), "--input", f"s3://{BUCKET}/images/", "--output", f"s3://{BUCKET}/out",
+            ran = self._submit(s3, str(HERE / "notebook.py"), "--input", f"s3://{BUCKET}/images/", "--output", f"s3://{BUCKET}/out",
                                "--weights", str(self._weights), "--tasks", str(-(-len(files) // NOTEBOOK_TASK)))
         figures = json.loads(next(line for line in ran.splitlines() if line.startswith('{"images"')))
         return {"images": figures["images"], "passes": figures["through_the_network"] / figures["images"],
@@ -146,7 +146,7 @@ class Bench:
         finally:
             os.sched_setaffinity(0, before)
 
-    def _submit(self, s3: "S3", *arguments: str) -> tuple[str, float]:
+    def _submit(self, s3: "S3", *arguments: str) -> str:
         work = self._scratch / f"work-{self._number}"
         command, environment = spark.command(self._cache, work, s3.endpoint, REGION, KEYS, list(arguments))
         return run(command, environment, work)
@@ -166,14 +166,11 @@ def rates(report: dict) -> dict:
             "memory_mb": max(worker["memory_mb"] for worker in workers), "chain": sum(seconds.values())}
 
 
-def run(command: list, environment: dict, folder: Path) -> tuple[str, float]:
-    """What a program said, and the seconds of processor that it and all of its own took."""
-    before = os.times()
+def run(command: list, environment: dict, folder: Path) -> str:
     ran = subprocess.run(command, env=environment, cwd=folder, capture_output=True, text=True, timeout=AT_MOST)
     if ran.returncode != 0:
         raise Broken(f"{Path(command[0]).name} ended {ran.returncode}: {(ran.stdout + ran.stderr)[-3000:]}")
-    after = os.times()
-    return ran.stdout, after.children_user + after.children_system - before.children_user - before.children_system
+    return ran.stdout
 
 
 class S3:

@@ -53,7 +53,7 @@ def test_new_images_get_the_components_that_the_fit_has_for_them(bucket, fit, pr
     measured = json.loads(with_spark(HERE / "projected.py", tmp_path / "fit", tmp_path / "projected"))
     assert measured["rows"] == 66 and measured["components"] == fit["components"]
     assert measured["by_model"] < 1e-6 and measured["by_own"] < 1e-6 * measured["largest"]
-    # Batches of other sizes sum in another order: features agree to what float32 can hold, and components with them.
+    # Batches of other sizes may be summed in another order: features agree to what float32 can hold, and components with them.
     assert measured["again"] == 48 and measured["again_error"] < 1e-6 * measured["largest"]
     assert measured["twins"] == 2 and measured["twins_apart"] < 1e-5
 
