@@ -190,7 +190,7 @@ pub fn job<'a>(stack: &Stack, key: &str, job: &Job, folder: impl Into<Folder<'a>
 
 /// What the template of a job is filled with.
 pub fn values(stack: &Stack, key: &str, job: &FeatureJob) -> Value {
-    json!({"stack": {"name": stack.name, "region": stack.region.as_str()}, "job": job_values(key, job)})
+    json!({"stack": {"name": stack.name, "region": stack.region.as_str()}, "job": job_values(stack, key, job)})
 }
 
 /// A template as it is written, and whose it is: one beside the stack before ours.
@@ -202,8 +202,10 @@ pub fn template<'a>(folder: impl Into<Folder<'a>>, name: &str) -> Result<(String
     }
 }
 
-fn job_values(key: &str, job: &FeatureJob) -> Value {
-    let FeatureJob { template: _, input: _, output: _, fitted: _, model, pca, partitions, batch } = job;
+fn job_values(stack: &Stack, key: &str, job: &FeatureJob) -> Value {
+    let FeatureJob { template: _, input: _, output: _, pca: _, fitted, model, partitions, batch } = job;
+    // Components of another job are as that one fits them.
+    let pca = &job.fit_of(stack).unwrap_or(job).pca;
     json!({
         "name": key,
         "model": {"name": model.name},
@@ -212,6 +214,7 @@ fn job_values(key: &str, job: &FeatureJob) -> Value {
             "standardise": pca.standardise,
             "max_components": pca.max_components.unwrap_or(COMPONENTS),
         },
+        "fitted": fitted,
         "partitions": partitions,
         "batch": batch,
     })

@@ -22,7 +22,10 @@ fn what_is_there_is_not_sent_again_and_what_else_is_there_goes_only_if_asked_to(
     let oracle = aws.oracle("eu-west-3");
     let images = aws.folder().join("out/images");
     let before = sync(&aws, &[]).expect(1);
-    insta::assert_snapshot!(before.err.lines().filter(|line| !line.starts_with("note")).collect::<Vec<_>>().join("\n"), @"");
+    insta::assert_snapshot!(before.err.lines().filter(|line| !line.starts_with("note")).collect::<Vec<_>>().join("\n"), @"
+    error: bucket/home is not there yet, and holds what is sent
+    help: `fruitsinfra --local up demo` makes it
+    ");
     aws.up(STACK).expect(0);
 
     for name in ["a b+c%41.jpg", "Kaki/\u{e9}t\u{e9}.jpg", "new.jpg"] {
@@ -33,7 +36,15 @@ fn what_is_there_is_not_sent_again_and_what_else_is_there_goes_only_if_asked_to(
     oracle.put(BUCKET, "features/part-0.parquet", "what a job wrote");
     aws.forget_calls();
     let sent = sync(&aws, &[]).expect(0);
-    insta::assert_snapshot!(sent.out, @"");
+    insta::assert_snapshot!(sent.out, @"
+    fruits-demo in eu-west-3 (Paris), account 000000000000
+
+      > upload       stacks/../out/images -> s3://fruits-demo-data-000000000000/images/  (5 files, 41 B, 3 to send)
+        upload       1 object of s3://fruits-demo-data-000000000000/images/ that stacks/../out/images lacks (images/1.jpg): stays; `sync --delete` takes it away
+
+    Plan: 3 files to send, 2 kept.
+        sent 3 files, 33 B -> s3://fruits-demo-data-000000000000/images/
+    ");
     let bodies: BTreeSet<String> = oracle.objects(BUCKET, "images/").into_keys().collect();
     let wanted = [
         "images/1.jpg",
@@ -51,7 +62,16 @@ fn what_is_there_is_not_sent_again_and_what_else_is_there_goes_only_if_asked_to(
     fs::write(images.join("2.jpg"), "two").expect("written");
     fs::write(images.join("new.jpg"), "old.jpg").expect("written");
     let again = sync(&aws, &["--delete"]).expect(0);
-    insta::assert_snapshot!(again.out, @"");
+    insta::assert_snapshot!(again.out, @"
+    fruits-demo in eu-west-3 (Paris), account 000000000000
+
+      > upload       stacks/../out/images -> s3://fruits-demo-data-000000000000/images/  (5 files, 41 B, 1 to send)
+      - upload       1 object of s3://fruits-demo-data-000000000000/images/ that stacks/../out/images lacks (images/1.jpg)
+
+    Plan: 1 file to send, 1 object to delete, 2 kept.
+        sent 1 file, 7 B -> s3://fruits-demo-data-000000000000/images/
+     deleted 1 object of s3://fruits-demo-data-000000000000/images/
+    ");
     assert_eq!(oracle.objects(BUCKET, "images/").len(), 5);
     assert_eq!(oracle.objects(BUCKET, "features/").len(), 1);
     let settled = sync(&aws, &["--delete", "--output", "json"]).expect(0);

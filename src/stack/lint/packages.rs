@@ -52,6 +52,9 @@ fn pinned(cx: &mut Cx<'_>, path: &[&str], name: &str, version: &str) {
     }
 }
 
+/// The oldest that the template computes with.
+const TENSORFLOW: [u32; 2] = [2, 16];
+
 /// One TensorFlow, of the right kind, where the template needs it.
 fn tensorflow(cx: &mut Cx<'_>) {
     let stack = cx.stack;
@@ -71,6 +74,12 @@ fn tensorflow(cx: &mut Cx<'_>) {
                 twice.into_iter().chain(packages::foreign(name, arm.as_deref()))
             {
                 cx.add(severity, code, &path, message, hint);
+            }
+            let version =
+                asked[name].split('.').map(|part| part.parse().unwrap_or(u32::MAX)).take(2).collect::<Vec<_>>();
+            if version.as_slice() < TENSORFLOW.as_slice() && stack.jobs.values().any(|job| job.features().is_some()) {
+                let message = "the template of the job needs TensorFlow 2.16 or newer: it computes with Keras 3";
+                cx.error("FI609", &path, message, "write 2.19.1, which the template was tried with");
             }
             if let Some(earlier) = found.first() {
                 cx.error("FI607", &path, format!("`{earlier}` is TensorFlow already"), "keep one of the two");
