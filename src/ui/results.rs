@@ -237,7 +237,7 @@ mod tests {
             assert!(page.contains(part), "{part}\n{page}");
         }
         assert_eq!((page.matches("<circle").count(), page.matches("<rect").count()), (2, 3));
-        assert!(!page.contains("NaN") && !page.contains("http"), "{page}");
+        assert!(!page.contains("NaN") && !page.contains("://"), "{page}");
         let checks = Checks { images: 3, problems: vec!["1 images have no row".into()] };
         let bare =
             Page { report: &report, whole: &whole, checks: Some(&checks), variance: None, points: &[], cost: None };

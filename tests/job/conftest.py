@@ -5,9 +5,11 @@ Everything is made or installed into the same cache that `fruitsinfra` uses. No 
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -180,7 +182,11 @@ class Bucket:
     def run(self, *job, **more) -> Run:
         """Runs the job to its end: see `start`."""
         process, workdir = self.start(*job, **more)
-        said, _ = process.communicate(timeout=600)
+        try:
+            said, _ = process.communicate(timeout=600)
+        finally:
+            with suppress(ProcessLookupError):  # Spark is a group of its own, and would outlive us
+                os.killpg(process.pid, signal.SIGKILL)
         return Run(process.returncode, said, self, workdir)
 
     def start(self, cache: Path, workdir: Path, weights: Path, source: str, values: dict = JOB,
