@@ -16,7 +16,7 @@ use crate::blueprint::home_name;
 use crate::blueprint::policies::{keys, regions, s3};
 use crate::cloud::surroundings::Surroundings;
 use crate::resources::{HOME, end, role_path};
-use crate::stack::{Bucket, Cluster, Existing, Job, NodesRole, Place, Stack};
+use crate::stack::{Bucket, Cluster, Existing, FeatureJob, Job, NodesRole, Place, Stack};
 
 use table::TABLE;
 use terms::{Given, On, Only};
@@ -147,8 +147,9 @@ fn resources(on: On, stack: &Stack, around: &Surroundings) -> Vec<String> {
         On::Objects => vec![s3(region, &format!("{}-*", stack.name), "*")],
         On::Home => vec![s3(region, &home_name(stack, &around.account), "fruitsinfra/*")],
         On::Logs => below(stack.logs().into_iter().collect()),
-        On::Reports => {
-            below(stack.jobs.values().filter_map(Job::features).map(|job| job.output.join("report/")).collect())
+        On::Results => {
+            // The model that another job has fitted is among that one's.
+            below(stack.jobs.values().filter_map(Job::features).flat_map(FeatureJob::outputs).collect())
         }
         On::Uploads => below(stack.uploads.iter().map(|upload| upload.to.clone()).collect()),
         On::KeyOfHome => keys(stack, |key| key == HOME),

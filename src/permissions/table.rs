@@ -91,7 +91,7 @@ pub const TABLE: &[Row] = &[
         READING,
         &[
             always("s3:GetObject", On::Logs),
-            always("s3:GetObject", On::Reports),
+            always("s3:GetObject", On::Results),
             given(Given::ByWayOfS3, "kms:Decrypt", On::KeysBeside),
         ],
     ),

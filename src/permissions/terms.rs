@@ -15,7 +15,7 @@ pub enum On {
     /// Our own objects: lease, intents, manifests, scripts, weights.
     Home,
     Logs,
-    Reports,
+    Results,
     Uploads,
     KeyOfHome,
     /// Those of buckets that have others than home.

@@ -3,7 +3,7 @@
 
 use std::fs::File;
 use std::io::Read;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sha2::{Digest, Sha256};
 use tokio::sync::mpsc::UnboundedSender;
@@ -35,7 +35,7 @@ const TELL_EVERY: Duration = Duration::from_millis(250);
 /// Sends what is missing, and takes away what is to go.
 pub async fn send(cx: &Cx, batch: Batch, events: &UnboundedSender<Event>) -> Result<(), CloudError> {
     let Batch { to, bucket, missing, mut manifest, extra, delete, .. } = batch;
-    let (begun, mut told) = (cx.clock.now(), None);
+    let (begun, mut told) = (Instant::now(), None::<Instant>);
     let (of, mut files, mut bytes) = (missing.len(), 0, 0);
     let (mut waiting, mut flying, mut broken) = (missing.into_iter(), JoinSet::new(), None);
     loop {
@@ -53,10 +53,9 @@ pub async fn send(cx: &Cx, batch: Batch, events: &UnboundedSender<Event>) -> Res
             Ok((key, sent)) => {
                 (files, bytes) = (files + 1, bytes + sent.size);
                 manifest.insert(key, sent);
-                let now = cx.clock.now();
-                if files == of || told.is_none_or(|last| cx.clock.since(last) >= TELL_EVERY) {
-                    told = Some(now);
-                    let seconds = cx.clock.since(begun).as_secs_f64();
+                if files == of || told.is_none_or(|last| last.elapsed() >= TELL_EVERY) {
+                    told = Some(Instant::now());
+                    let seconds = begun.elapsed().as_secs_f64();
                     let _ = events.send(Event::Upload { to: to.clone(), files, of, bytes, seconds });
                 }
                 if manifest.unkept() >= KEEP_EVERY {

@@ -109,12 +109,18 @@ pub struct Page<'a> {
 /// The page.
 pub fn html(page: &Page) -> Result<String, ScriptError> {
     let Page { report, whole, checks, variance, points, cost } = page;
+    // What an older script does not tell is left out.
+    let told = |name: &str| whole[name].as_str().unwrap_or_default();
     let seconds = whole["seconds"].as_object();
     let stages: Vec<Value> = seconds.into_iter().flatten().map(|(stage, seconds)| json!([stage, seconds])).collect();
     script::embedded(
         "results/page.html.j2",
         &json!({
-            "report": whole,
+            "report": {
+                "stack": told("stack"), "region": told("region"), "started": told("started"), "ended": told("ended"),
+                "job": report.job, "feature_length": report.feature_length, "labels": report.labels,
+                "failed_rows": report.failed_rows, "paths": report.paths, "versions": whole.get("versions"),
+            },
             "checks": checks.map(|checks| json!({"images": checks.images, "problems": checks.problems})),
             "facts": facts(report),
             "scree": variance.map(scree),
@@ -242,6 +248,8 @@ mod tests {
         let bare =
             Page { report: &report, whole: &whole, checks: Some(&checks), variance: None, points: &[], cost: None };
         let bare = html(&bare).expect("a page");
+        let older = Page { report: &report, whole: &json!({}), checks: None, variance: None, points: &[], cost: None };
+        assert!(html(&older).expect("a page").contains("not looked at"));
         assert!(bare.contains("not whole") && !bare.contains("<svg"), "{bare}");
     }
 

@@ -213,7 +213,7 @@ fn every_permission_is_needed_and_named_where_it_is_missing() {
 /// Permissions without which a command goes the whole way, and why they are there.
 const SPARED: [(Command, &str, &str); 25] = [
     (Command::Up, "Logs s3:GetObject", "read where a bootstrap or a step fails"),
-    (Command::Up, "Reports s3:GetObject", "read where the job is the template's"),
+    (Command::Up, "Results s3:GetObject", "read where the job is the template's"),
     (Command::Up, "KeysBesideByWayOfS3 kms:Decrypt", "for reports"),
     (Command::Down, "KeyOfHomeByWayOfS3 kms:Decrypt", "to read who holds the lease"),
     (Command::Destroy, "KeyOfHomeByWayOfS3 kms:Decrypt", "to read who holds the lease"),

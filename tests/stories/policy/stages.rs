@@ -10,7 +10,7 @@ use fruitsinfra::permissions::Command::{self, Destroy, Down, Guard, Plan, Up};
 use serde_json::json;
 
 use crate::support::oracle::Oracle;
-use crate::support::{Aws, repository};
+use crate::support::{Aws, repository, tables};
 
 pub(super) const FILE: &str = "stacks/demo.yaml";
 pub(super) const REGION: &str = "eu-west-3";
@@ -77,12 +77,14 @@ const PLAN: &[&str] = &["plan", FILE, "--weights", "weights.h5"];
 pub(super) const FIRST_UP: usize = 1;
 
 /// Every command, every kind of change, every way in which something goes. Each ends with 0.
-pub(super) const JOURNEY: [Step; 22] = [
+pub(super) const JOURNEY: [Step; 24] = [
     step(Plan, PLAN),
     step(Up, UP),
     step(Plan, &["plan", FILE, "--weights", "weights.h5", "--detailed-exitcode"]),
     step(Plan, &["status", FILE]),
     after(report, Plan, &["results", FILE, "features"]),
+    step(Plan, &["results", FILE, "features", "--output", "html"]),
+    after(another_image, Up, &["sync", FILE, "--delete", "--yes"]),
     step(Plan, &["logs", FILE]),
     // The end is moved.
     step(Up, &["up", FILE, "--yes", "--weights", "weights.h5", "--for", "40h"]),
@@ -192,8 +194,24 @@ impl<'a> Place<'a> {
     }
 }
 
-/// What the job would have reported.
+/// A file to send, and one that lies there and is none here.
+fn another_image(place: &Place) {
+    std::fs::write(place.aws.folder().join("out/images/4.jpg"), "four").expect("an image");
+    place.root.put(&place.bucket("data"), "images/gone.jpg", "no file any more");
+}
+
+/// What the job would have reported, and written of the images that were sent.
 fn report(place: &Place) {
+    let data = place.bucket("data");
+    let images = place.root.objects(&data, "images/").into_keys().map(|key| (format!("s3://{data}/{key}"), "Apple"));
+    let table = tables::features(&images.collect::<Vec<_>>(), 1280);
+    let put = place.root.s3.put_object().bucket(&data).key("features/part-0.parquet").body(table.into());
+    place.aws.wait(put.send()).expect("put");
+    place.root.put(
+        &data,
+        "model/variance.json",
+        r#"{"components": 1, "variance": 1, "variance_target": 1, "explained": [1]}"#,
+    );
     let report = json!({"job": "features", "rows": 3, "failed_rows": [], "labels": {"Apple": 3}, "feature_length": 1280,
         "components": 2, "variance": 0.93, "weights": "given", "paths": {}});
     place.root.put(&place.bucket("data"), "report/report.json", &report.to_string());
