@@ -92,7 +92,6 @@ fn buckets_deleted_by_hand_are_made_again_and_cost_no_cluster() {
       + object/bootstrap-python  s3://fruits-demo-home-000000000000/fruitsinfra/objects/bootstrap-python.[hash].sh
       + object/job-features      s3://fruits-demo-home-000000000000/fruitsinfra/objects/job-features.[hash].py
       + object/weights-given     s3://fruits-demo-home-000000000000/fruitsinfra/objects/weights-given.[hash].weights.h5
-      > upload                   stacks/../out/images -> s3://fruits-demo-data-000000000000/images/  (3 files, 11 B, all to send)
     ");
     assert_eq!(oracle.clusters("fruits-demo-").len(), 1);
     aws.destroy(STACK).expect(0);

@@ -92,7 +92,7 @@ fn callers_with_exactly_their_policies_go_the_whole_way() {
             for what in ["reading another bucket", "writing into another bucket", "writing beside its prefixes"] {
                 assert!(ran.out.contains(&format!("refused: {what}")), "{}", ran.out);
             }
-            assert!(ran.out.contains("images: 3"), "{}", ran.out);
+            assert!(ran.out.contains("images: 4"), "{}", ran.out);
         }
         let calls = aws.calls().into_iter().filter(|call| call.caller == caller.key);
         let service = |name: &str| if name == "elasticmapreduce" { "emr".into() } else { name.to_owned() };
