@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
+use serde::Serialize;
 
 use crate::blueprint;
 use crate::cloud::error::CloudError;
@@ -40,11 +41,13 @@ pub struct Submission {
 const WORKER_MB: u32 = 1536;
 
 /// The one executor of a node, in MB: what Spark is told of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Executor {
     /// Cores, and so Python workers.
     pub cores: u32,
+    #[serde(rename = "heap_mb")]
     pub heap: u32,
+    #[serde(rename = "overhead_mb")]
     pub overhead: u32,
 }
 

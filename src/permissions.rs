@@ -16,7 +16,7 @@ use crate::blueprint::home_name;
 use crate::blueprint::policies::{keys, regions, s3};
 use crate::cloud::surroundings::Surroundings;
 use crate::resources::{HOME, end, role_path};
-use crate::stack::{Bucket, Cluster, Existing, FeatureJob, Job, NodesRole, Place, Stack};
+use crate::stack::{Bucket, Cluster, Existing, NodesRole, Place, Stack};
 
 use table::TABLE;
 use terms::{Given, On, Only};
@@ -149,7 +149,7 @@ fn resources(on: On, stack: &Stack, around: &Surroundings) -> Vec<String> {
         On::Logs => below(stack.logs().into_iter().collect()),
         On::Results => {
             // The model that another job has fitted is among that one's.
-            below(stack.jobs.values().filter_map(Job::features).flat_map(FeatureJob::outputs).collect())
+            below(stack.touched().write.into_iter().collect())
         }
         On::Uploads => below(stack.uploads.iter().map(|upload| upload.to.clone()).collect()),
         On::KeyOfHome => keys(stack, |key| key == HOME),

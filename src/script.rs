@@ -78,31 +78,23 @@ pub fn texts<'a>(loaded: &Loaded, folder: impl Into<Folder<'a>>) -> Texts {
             BootstrapWork::Script(path) => path.display().to_string(),
             BootstrapWork::Template { template, .. } => rendered(template, &action.name),
         };
-        let origin = match &action.work {
-            BootstrapWork::Script(_) => Origin::File,
-            BootstrapWork::Template { template, .. } => whose(folder, template),
-        };
-        (name, Language::Shell, origin, bootstrap(stack, action, folder, None))
+        (name, Language::Shell, of_action(stack, action, folder, None))
     });
     let jobs = stack.jobs.iter().map(|(key, work)| {
-        let (name, origin) = match &work.work {
-            JobWork::Script { script, .. } => (script.display().to_string(), Origin::File),
-            JobWork::Template(features) => (rendered(&features.template, key), whose(folder, &features.template)),
+        let name = match &work.work {
+            JobWork::Script { script, .. } => script.display().to_string(),
+            JobWork::Template(features) => rendered(&features.template, key),
         };
-        (name, Language::Python, origin, job(stack, key, work, folder))
+        (name, Language::Python, of_job(stack, key, work, folder))
     });
     let mut all = Texts { texts: vec![], broken: Broken { sources: vec![], findings: vec![] } };
-    for (file, language, origin, text) in actions.chain(jobs) {
+    for (file, language, text) in actions.chain(jobs) {
         match text {
-            Ok(text) => all.texts.push(Text { file, text, language, origin }),
+            Ok((text, origin)) => all.texts.push(Text { file, text, language, origin }),
             Err(error) => all.broken.add(error, source),
         }
     }
     all
-}
-
-fn whose(folder: Folder, template: &str) -> Origin {
-    if matches!(beside(folder, template), Ok(Some(_))) { Origin::Template } else { Origin::Ours }
 }
 
 fn rendered(template: &str, of: &str) -> String {
@@ -159,9 +151,18 @@ pub fn bootstrap<'a>(
     folder: impl Into<Folder<'a>>,
     staged: Option<&Staged>,
 ) -> Result<String, ScriptError> {
-    let folder = folder.into();
+    of_action(stack, action, folder.into(), staged).map(|(text, _)| text)
+}
+
+/// With whose text it is.
+fn of_action(
+    stack: &Stack,
+    action: &Bootstrap,
+    folder: Folder,
+    staged: Option<&Staged>,
+) -> Result<(String, Origin), ScriptError> {
     match &action.work {
-        BootstrapWork::Script(path) => load_script(folder.files, path).map_err(ScriptError::Refused),
+        BootstrapWork::Script(path) => own(folder, path),
         BootstrapWork::Template { template, packages, from: _ } => {
             let packages: Vec<Value> =
                 installed(stack, packages).map(|(name, version)| json!({"name": name, "version": version})).collect();
@@ -181,11 +182,20 @@ pub fn installed<'a>(
 
 /// The text of a job's script.
 pub fn job<'a>(stack: &Stack, key: &str, job: &Job, folder: impl Into<Folder<'a>>) -> Result<String, ScriptError> {
-    let folder = folder.into();
+    of_job(stack, key, job, folder.into()).map(|(text, _)| text)
+}
+
+/// With whose text it is.
+fn of_job(stack: &Stack, key: &str, job: &Job, folder: Folder) -> Result<(String, Origin), ScriptError> {
     match &job.work {
-        JobWork::Script { script, .. } => load_script(folder.files, script).map_err(ScriptError::Refused),
+        JobWork::Script { script, .. } => own(folder, script),
         JobWork::Template(features) => render(folder, &features.template, &values(stack, key, features)),
     }
+}
+
+/// A script of the stack's author.
+fn own(folder: Folder, path: &Path) -> Result<(String, Origin), ScriptError> {
+    Ok((load_script(folder.files, path).map_err(ScriptError::Refused)?, Origin::File))
 }
 
 /// What the template of a job is filled with.
@@ -235,13 +245,13 @@ fn beside(folder: Folder, name: &str) -> Result<Option<PathBuf>, ScriptError> {
 }
 
 /// Renders a template: one beside the stack (`templates/`) before ours.
-fn render(folder: Folder, name: &str, values: &Value) -> Result<String, ScriptError> {
-    let Some(beside) = beside(folder, name)? else { return embedded(name, values) };
+fn render(folder: Folder, name: &str, values: &Value) -> Result<(String, Origin), ScriptError> {
+    let Some(beside) = beside(folder, name)? else { return Ok((embedded(name, values)?, Origin::Ours)) };
     let text = load_script(folder.files, &beside).map_err(ScriptError::Refused)?;
     let mut environment = strict();
     environment.set_fuel(Some(STEPS));
     environment.add_template(name, &text).map_err(|error| failed(name, &error))?;
-    fill(&environment, name, values)
+    Ok((fill(&environment, name, values)?, Origin::Template))
 }
 
 /// Renders a template of ours, whatever lies beside a stack.
@@ -292,7 +302,7 @@ mod tests {
     use super::*;
 
     fn rendered(folder: &Path, name: &str) -> Result<String, ScriptError> {
-        render(folder.into(), name, &json!({"name": "x"}))
+        render(folder.into(), name, &json!({"name": "x"})).map(|(text, _)| text)
     }
 
     fn write(path: &Path, text: &str) {

@@ -6,7 +6,7 @@ mod manifest;
 mod send;
 mod walk;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::PathBuf;
@@ -157,14 +157,15 @@ fn compare(local: &Local, there: Option<&There>, sent: Option<&Sent>) -> Result<
     }
     let cannot = |e: io::Error| CloudError::failed(format!("{} cannot be read: {e}", local.path.display()));
     let file = || File::open(&local.path).map_err(cannot);
+    // What S3 tells of an object that no KMS key encrypts and that came in one piece.
+    if sent.is_none() && there.etag != hex::encode(hash::<Md5>(file()?).map_err(cannot)?) {
+        return Ok(Is::Missing);
+    }
     let sha256 = hex::encode(hash::<Sha256>(file()?).map_err(cannot)?);
-    let same = match sent {
-        Some(sent) => sent.sha256 == sha256,
-        // What S3 tells of an object that no KMS key encrypts and that came in one piece.
-        None => there.etag == hex::encode(hash::<Md5>(file()?).map_err(cannot)?),
-    };
-    let learned = Sent { size: local.size, sha256, etag: there.etag.clone(), modified: local.modified };
-    Ok(if same { Is::Learned(learned) } else { Is::Missing })
+    if sent.is_some_and(|sent| sent.sha256 != sha256) {
+        return Ok(Is::Missing);
+    }
+    Ok(Is::Learned(Sent { size: local.size, sha256, etag: there.etag.clone(), modified: local.modified }))
 }
 
 /// What a file hashes to, read piece by piece.
@@ -180,7 +181,7 @@ fn hash<D: Digest>(mut file: File) -> io::Result<md5::digest::Output<D>> {
 
 /// What lies below the prefix and is no file of this upload, nor another's, nor what a job writes.
 fn extra(local: &[Local], there: &BTreeMap<String, There>, upload: &Upload, stack: &Stack) -> Vec<String> {
-    let here: std::collections::BTreeSet<&str> = local.iter().map(|local| local.key.as_str()).collect();
+    let here: BTreeSet<&str> = local.iter().map(|local| local.key.as_str()).collect();
     let written = stack.jobs.values().filter_map(Job::features).flat_map(FeatureJob::outputs);
     let others = stack.uploads.iter().map(|other| other.to.clone()).filter(|to| *to != upload.to);
     let theirs: Vec<Place> = written.chain(others).filter(|place| place.bucket == upload.to.bucket).collect();

@@ -3,6 +3,7 @@
 
 pub mod facts;
 pub mod runbook;
+mod times;
 pub mod walk;
 
 use crate::script::ScriptError;
@@ -23,4 +24,19 @@ pub enum TalkError {
 /// A section, as an error names it; the first is what stands before all of them.
 fn of_section(section: u32) -> String {
     if section == 0 { "the introduction".to_owned() } else { format!("section {section}") }
+}
+
+#[cfg(test)]
+mod tests {
+    /// A stack with these limits and this cluster.
+    pub(super) fn stack(limits: &str, cluster: &str) -> crate::stack::Stack {
+        let text = format!(
+            "stack: s\nregion: eu-west-3\nowner: o@fruits.example\nlimits: {{{limits}}}\nbuckets: {{data: {{}}}}\ncluster: {{release: emr-7.12.0, {cluster}}}\n\
+             bootstrap: [{{name: python, template: bootstrap/python_packages.sh.j2, packages: {{tensorflow: 2.19.1, pyarrow: 21.0.0, pandas: 2.3.3, pillow: 11.3.0}}}}]\n\
+             jobs: {{features: {{template: jobs/fruit_features.py.j2, input: data/images/, output: data/}}}}\n"
+        );
+        crate::stack::load_text("s.yaml", text, std::path::Path::new("")).expect("a stack").stack
+    }
+
+    pub(super) const TWO: &str = "primary: {type: m5.xlarge}, core: {type: m5.xlarge, count: 2}";
 }

@@ -14,6 +14,7 @@ mod review;
 mod roundtrip;
 mod stories;
 mod support;
+mod tables;
 mod talk;
 mod traces;
 mod validate;

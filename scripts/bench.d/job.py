@@ -13,7 +13,6 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
 import urllib.request
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -26,6 +25,7 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 sys.path.insert(0, str(HERE.parent))
 from local_aws import install, spark  # noqa: E402
+from served import served  # noqa: E402
 
 REGION, BUCKET = "eu-west-3", "bench"
 KEYS = {"access_key": "test", "secret_key": "test", "session_token": ""}
@@ -140,7 +140,10 @@ class Bench:
         self._number += 1
         os.sched_setaffinity(0, cores)
         try:
-            with S3(self._cache, self._scratch / f"aws-{self._number}") as s3:
+            folder = self._scratch / f"aws-{self._number}"
+            folder.mkdir()
+            with served(self._cache, folder) as endpoint:
+                s3 = S3(endpoint)
                 s3.fill(files)
                 yield s3
         finally:
@@ -174,28 +177,12 @@ def run(command: list, environment: dict, folder: Path) -> str:
 
 
 class S3:
-    """An embedded AWS with one bucket."""
+    """One bucket of an embedded AWS."""
 
-    def __init__(self, cache: Path, folder: Path):
-        self._cache, self._folder = cache, folder
-
-    def __enter__(self) -> "S3":
-        environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(HERE.parent), "PYTHONDONTWRITEBYTECODE": "1"}
-        command = [install.ensure("aws", self._cache)["python"], "-m", "local_aws", "--dir", self._folder, "--port", "0"]
-        self._server = subprocess.Popen(command, env=environment)
-        status, until = self._folder / "status.json", time.monotonic() + 120
-        while not status.exists():
-            if self._server.poll() is not None or time.monotonic() > until:
-                raise Broken("the embedded AWS did not start")
-            time.sleep(0.1)
-        self.endpoint = json.loads(status.read_text())["endpoint"]
-        self._s3 = boto3.client("s3", endpoint_url=self.endpoint, region_name=REGION, aws_access_key_id="test", aws_secret_access_key="test")
+    def __init__(self, endpoint: str):
+        self.endpoint = endpoint
+        self._s3 = boto3.client("s3", endpoint_url=endpoint, region_name=REGION, aws_access_key_id="test", aws_secret_access_key="test")
         self._s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
-        return self
-
-    def __exit__(self, *_) -> None:
-        self._server.terminate()
-        self._server.wait(30)
 
     def put(self, key: str, body: bytes) -> None:
         self._s3.put_object(Bucket=BUCKET, Key=key, Body=body)

@@ -24,7 +24,7 @@ use crate::event::{Event, Summary};
 use crate::lease::{self, Holder, Lease};
 use crate::plan::{Action, Plan};
 use crate::policy::{self, Allowance, Approved};
-use crate::price::{self, Cost};
+use crate::price;
 use crate::resource::{Address, Live, OnDown, Phase, Progress};
 use crate::resources::{self, cluster, on_down};
 use crate::sync::Batch;
@@ -212,8 +212,8 @@ async fn approve(
         }
     }
     let sending: usize = uploads.iter().map(|batch| batch.send).sum();
-    let requests = price::requests(sending as u64, session.prices(), session.stack.region);
-    let cost = aim.cost(session, world).map(|cost| Cost { uploads: requests, ..cost });
+    let (sending, prices, region) = (sending as u64, session.prices(), session.stack.region);
+    let cost = aim.cost(session, world).map(|cost| cost.with_uploads(sending, prices, region));
     let terms = aim.terms(session, world, cost.as_ref(), request.allowed)?;
     let (refusals, waived) = policy::objections(&plan, terms.clone());
     let end = if aim.ends() { None } else { super::end::words(&plan, &session.stack, aim.until(session, world)?) };
@@ -223,7 +223,7 @@ async fn approve(
         waived: &waived,
         end: end.as_deref(),
         cost: cost.as_ref(),
-        requests: requests.filter(|_| cost.is_none()),
+        requests: if cost.is_none() { price::requests(sending, prices, region) } else { None },
         losses,
         contacts: session.contacts(),
         ..Shown::of(&session.stack, &world.around.account)

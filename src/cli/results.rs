@@ -36,9 +36,6 @@ const LARGE: u64 = 256 << 20;
 /// Files read at once.
 const AT_ONCE: usize = 4;
 
-/// What the job takes for images.
-const IMAGES: [&str; 3] = [".jpg", ".jpeg", ".png"];
-
 pub(super) async fn run(global: &Global, args: &Args) -> Ended {
     let session = Session::open(global, &args.stack, None).await?;
     let job = find_job(&session.stack, &args.job)?;
@@ -84,7 +81,7 @@ fn cost(session: &Session, whole: &serde_json::Value) -> Option<String> {
     let moment = |name: &str| whole[name].as_str()?.parse::<jiff::Timestamp>().ok();
     let took = std::time::Duration::try_from(moment("ended")? - moment("started")?).ok()?;
     let cost = price::estimate(&session.stack, session.prices(), took);
-    let told = usd(Some(cost.hourly.total? * took.as_secs_f64() / 3600.0), None, None);
+    let told = usd(Some(cost.lives.until_end?), None, None);
     Some(format!(
         "{told} for the cluster during these {}, by prices of {}.",
         crate::text::lasting(took),
@@ -164,10 +161,7 @@ impl Written<'_> {
             let listed = cx.cloud.list_objects(&bucket, &input.prefix).await?.unwrap_or_default();
             keys.extend(listed.into_iter().map(|object| object.key));
         }
-        let image = |key: &&String| {
-            let name = key.to_lowercase();
-            key.starts_with(&input.prefix) && IMAGES.iter().any(|suffix| name.ends_with(suffix))
-        };
+        let image = |key: &&String| key.starts_with(&input.prefix) && FeatureJob::is_image(key);
         Ok(keys.iter().filter(image).map(|key| format!("s3://{bucket}/{key}")).collect())
     }
 }

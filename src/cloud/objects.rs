@@ -8,6 +8,7 @@ use std::time::Duration;
 use aws_sdk_s3::config::Config;
 use aws_sdk_s3::config::timeout::TimeoutConfig;
 use aws_sdk_s3::error::BuildError;
+use aws_sdk_s3::operation::put_object::builders::PutObjectFluentBuilder;
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{Delete, Object, ObjectIdentifier};
 use jiff::Timestamp;
@@ -70,7 +71,7 @@ impl Cloud {
         tags: &BTreeMap<String, String>,
     ) -> Result<String, CloudError> {
         let owner = self.account().await?;
-        let patience = patience(body.len());
+        let size = body.len();
         let mut put =
             self.s3.put_object().bucket(bucket).key(key).body(ByteStream::from(body)).expected_bucket_owner(owner);
         if !tags.is_empty() {
@@ -83,8 +84,7 @@ impl Cloud {
             If::Absent => put.if_none_match("*"),
             If::Same(etag) => put.if_match(etag),
         };
-        let sending = put.customize().config_override(Config::builder().timeout_config(patience)).send();
-        Ok(call("s3 PutObject", sending).await?.e_tag.unwrap_or_default())
+        sent(put, size).await
     }
 
     /// Puts an object and returns its ETag. S3 refuses it if it does not hash to this.
@@ -109,10 +109,7 @@ impl Cloud {
         };
         let checksum = aws_smithy_types::base64::encode(sha256);
         let put = self.s3.put_object().bucket(bucket).key(key).body(body).expected_bucket_owner(owner);
-        let put = put.checksum_sha256(checksum).customize();
-        let sending = put.config_override(Config::builder().timeout_config(patience(size))).send();
-        let etag = call("s3 PutObject", sending).await?.e_tag.unwrap_or_default();
-        Ok(etag.trim_matches('"').to_owned())
+        Ok(sent(put.checksum_sha256(checksum), size).await?.trim_matches('"').to_owned())
     }
 
     /// Deletes objects by key and version; those that are gone are fine.
@@ -173,6 +170,12 @@ impl Cloud {
             }
         }
     }
+}
+
+/// Sends a body of this many bytes, and returns the object's ETag.
+async fn sent(put: PutObjectFluentBuilder, size: usize) -> Result<String, CloudError> {
+    let sending = put.customize().config_override(Config::builder().timeout_config(patience(size))).send();
+    Ok(call("s3 PutObject", sending).await?.e_tag.unwrap_or_default())
 }
 
 /// Time for a body of this many bytes over a slow line, besides what every call has.

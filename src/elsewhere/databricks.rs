@@ -14,7 +14,7 @@ use crate::residency::EuRegion;
 use crate::script;
 use crate::stack::facts::instance_type;
 use crate::stack::{
-    BootstrapWork, Cluster, FeatureJob, Group, Job, ManagedScaling, Market, Place, ScalingUnit, Stack, Weights,
+    BootstrapWork, Cluster, Grants, Group, Job, ManagedScaling, Market, Place, ScalingUnit, Stack, Weights,
     is_tensorflow, normal_package,
 };
 use crate::weights;
@@ -294,9 +294,8 @@ pub(super) fn names_python(variable: &str) -> bool {
 /// The instance profile that the cluster acts as: the stack's own is EMR's, and one is known only by its ARN.
 fn profile(stack: &Stack, around: &Surroundings) -> Value {
     let arn = stack.instance_profile.as_ref().map(|profile| &profile.existing).filter(|name| name.starts_with("arn:"));
-    let features = || stack.jobs.values().filter_map(Job::features);
-    let read: BTreeSet<Place> = features().map(|job| job.input.clone()).collect();
-    let written: BTreeSet<Place> = features().flat_map(FeatureJob::outputs).chain(stack.logs()).collect();
+    let Grants { read, mut write } = stack.touched();
+    write.extend(stack.logs());
     let places = |of: &BTreeSet<Place>| -> String {
         let urls = of.iter().map(|place| blueprint::url(stack, place, &around.account).replace(ACCOUNT, IN_WORDS));
         urls.collect::<Vec<_>>().join(" ")
@@ -305,7 +304,7 @@ fn profile(stack: &Stack, around: &Surroundings) -> Value {
         "ARN of an instance profile that the workspace has registered; it may read {} s3://{}/ and write {}",
         places(&read),
         blueprint::home_name(stack, &around.account).replace(ACCOUNT, IN_WORDS),
-        places(&written),
+        places(&write),
     );
     json!({"says": says.trim_end(), "arn": arn})
 }

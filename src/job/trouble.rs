@@ -1,6 +1,8 @@
 //! What a failed job's log means, in plain words: the last traceback, and what to do about what is known. It reads text
 //! alone, and is silent about what it does not know.
 
+use crate::cloud::logs;
+
 /// What went wrong, and what to do.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Trouble {
@@ -24,16 +26,8 @@ const KNOWN: [(&[&str], &str, &str); 12] = [
         "the driver was sent more than it takes (spark.driver.maxResultSize)",
         "collect less, or raise it in the job's `conf`",
     ),
-    (
-        &["PYTHON_VERSION_MISMATCH"],
-        "driver and workers run different versions of Python",
-        "name one in `spark-env`: PYSPARK_PYTHON, for all nodes",
-    ),
-    (
-        &["Python in worker has different version"],
-        "driver and workers run different versions of Python",
-        "name one in `spark-env`: PYSPARK_PYTHON, for all nodes",
-    ),
+    (&["PYTHON_VERSION_MISMATCH"], TWO_PYTHONS, ONE_PYTHON),
+    (&["Python in worker has different version"], TWO_PYTHONS, ONE_PYTHON),
     (&["exceeding physical memory limits"], OUT_OF_MEMORY, LESS),
     (&["exceeding memory limits"], OUT_OF_MEMORY, LESS),
     (&["java.lang.OutOfMemoryError"], "Spark's heap is full", LESS),
@@ -43,16 +37,8 @@ const KNOWN: [(&[&str], &str, &str); 12] = [
         "a node's disk is full",
         "give the nodes more: `root_volume: {size: 60}`, or `volumes` of the group",
     ),
-    (
-        &["is not a weights file of Keras"],
-        "what was given as weights is no file of Keras",
-        "give the .h5 file of a MobileNetV2 without its classifier, or `--weights imagenet`",
-    ),
-    (
-        &["expected ", " variables, but received"],
-        "the weights are another network's: it has {} variables",
-        "give the .h5 file of a MobileNetV2 without its classifier, or `--weights imagenet`",
-    ),
+    (&["is not a weights file of Keras"], "what was given as weights is no file of Keras", OUR_WEIGHTS),
+    (&["expected ", " variables, but received"], "the weights are another network's: it has {} variables", OUR_WEIGHTS),
     (
         &["Path does not exist: ", "\n"],
         "there is nothing at {}",
@@ -63,6 +49,10 @@ const KNOWN: [(&[&str], &str, &str); 12] = [
 const OUT_OF_MEMORY: &str = "an executor took more memory than YARN gave it, and was ended";
 const LESS: &str =
     "let fewer workers share a node (`conf: {spark.executor.cores: \"2\"}`), or choose a type with more memory";
+
+const TWO_PYTHONS: &str = "driver and workers run different versions of Python";
+const ONE_PYTHON: &str = "name one in `spark-env`: PYSPARK_PYTHON, for all nodes";
+const OUR_WEIGHTS: &str = "give the .h5 file of a MobileNetV2 without its classifier, or `--weights imagenet`";
 
 /// What S3 says of a call that is not allowed; its key follows where it is told.
 const DENIED: [&str; 4] = ["AccessDenied", "Access Denied", "Status Code: 403", "AccessDeniedException"];
@@ -87,12 +77,16 @@ pub fn of(log: &str) -> Option<Trouble> {
     })
 }
 
+/// How a traceback begins.
+const BEGINS: &str = "Traceback (most recent call last)";
+
 /// The end of a log, or its last traceback where that stands before.
 pub fn end(log: &str) -> String {
-    let lines: Vec<&str> = log.trim_end().lines().collect();
-    let tail = lines.len().saturating_sub(MOST);
-    let from = lines.iter().rposition(|line| line.trim_start().starts_with("Traceback (most recent call last)"));
-    let Some(from) = from.filter(|from| *from < tail) else { return lines[tail..].join("\n") };
+    let tail = logs::tail(log, MOST);
+    let lines: Vec<&str> = log.lines().collect();
+    let begins = |line: &str| line.trim_start().starts_with(BEGINS);
+    let from = lines.iter().rposition(|line| begins(line)).filter(|_| !tail.lines().any(begins));
+    let Some(from) = from else { return tail };
     let indent = lines[from].len() - lines[from].trim_start().len();
     let frame = |line: &&&str| line.trim().is_empty() || line.len() - line.trim_start().len() > indent;
     let frames = lines[from + 1..].iter().take_while(frame).count();

@@ -10,7 +10,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::forms::{self, from_text};
-use super::{Place, Stack};
+use super::{Grants, Place, Stack};
 
 /// One action that every node runs while it starts, in the order written.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -118,11 +118,20 @@ impl FeatureJob {
     /// What the script writes below `output`: siblings, so that overwriting one spares the others.
     const OUTPUTS: [&str; 4] = ["features/", "pca/", MODEL, "report/"];
 
+    const IMAGES: [&str; 3] = [".jpg", ".jpeg", ".png"];
+
     /// The places that the job writes.
     #[must_use]
     pub fn outputs(&self) -> Vec<Place> {
         let written = Self::OUTPUTS.into_iter().filter(|name| *name != MODEL || self.fitted.is_none());
         written.map(|name| self.output.join(name)).collect()
+    }
+
+    /// Whether the script takes a file for an image, by its name.
+    #[must_use]
+    pub fn is_image(name: &str) -> bool {
+        let name = name.to_lowercase();
+        Self::IMAGES.iter().any(|suffix| name.ends_with(suffix))
     }
 
     /// The places that the job reads: its images, and the model that another has fitted.
@@ -142,6 +151,18 @@ impl FeatureJob {
     #[must_use]
     pub fn model_of(&self) -> Place {
         self.output.join(MODEL)
+    }
+}
+
+impl Stack {
+    /// What the jobs of templates read and write.
+    #[must_use]
+    pub fn touched(&self) -> Grants {
+        let features = || self.jobs.values().filter_map(Job::features);
+        Grants {
+            read: features().flat_map(|job| job.inputs(self)).collect(),
+            write: features().flat_map(FeatureJob::outputs).collect(),
+        }
     }
 }
 

@@ -345,13 +345,7 @@ impl Stack {
     #[must_use]
     pub fn grants(&self) -> Option<Grants> {
         let NodesRole::Ours(said) = &self.roles.nodes else { return None };
-        let mut grants = said.clone().unwrap_or_else(|| {
-            let features = || self.jobs.values().filter_map(Job::features);
-            Grants {
-                read: features().flat_map(|job| job.inputs(self)).collect(),
-                write: features().flat_map(FeatureJob::outputs).collect(),
-            }
-        });
+        let mut grants = said.clone().unwrap_or_else(|| self.touched());
         grants.write.extend(self.logs());
         Some(grants)
     }

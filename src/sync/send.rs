@@ -2,7 +2,8 @@
 //! away what is asked to go. Whatever ends it, what was sent is known to the next.
 
 use std::fs::File;
-use std::io::Read;
+use std::io::{self, Read};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use sha2::{Digest, Sha256};
@@ -110,7 +111,7 @@ struct Contents {
 }
 
 impl Contents {
-    fn of(path: &std::path::Path) -> std::io::Result<Self> {
+    fn of(path: &Path) -> io::Result<Self> {
         let mut file = File::open(path)?;
         let told = file.metadata()?;
         let (size, modified) = (told.len(), modified(&told));

@@ -34,18 +34,11 @@ pub struct Spread {
     pub nodes: Option<Range>,
     pub alone: bool,
     /// The one executor of each of these nodes; none where the stack says another, or its type is not known.
-    pub executor: Option<Sizes>,
+    pub executor: Option<Executor>,
     /// What the stack itself says of executors, which wins.
     pub own: Vec<String>,
     /// Python processes that work at once.
     pub workers: Option<Range>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub struct Sizes {
-    pub cores: u32,
-    pub heap_mb: u32,
-    pub overhead_mb: u32,
 }
 
 /// What every executor is sent once.
@@ -98,8 +91,6 @@ pub fn spread(cluster: Option<&Cluster>, job: &Job) -> Spread {
     let own: Vec<String> = own.map(|(key, value)| format!("{key}={value}")).collect();
     let nodes = cluster.and_then(nodes);
     let executor = cluster.filter(|_| own.is_empty()).and_then(job::executor);
-    let executor =
-        executor.map(|Executor { cores, heap, overhead }| Sizes { cores, heap_mb: heap, overhead_mb: overhead });
     let alone = cluster.is_some_and(|cluster| cluster.core.is_none() && cluster.task.is_empty());
     let workers = nodes.zip(executor).map(|(nodes, executor)| nodes.times(executor.cores.into()));
     Spread { nodes, alone, executor, own, workers }
@@ -170,17 +161,12 @@ pub fn images(stack: &Stack, features: &FeatureJob) -> Option<u64> {
     here.then(|| {
         let files = uploads.iter().flat_map(|upload| WalkDir::new(&upload.from).follow_links(true));
         let files = files.take(MOST).filter_map(Result::ok).filter(|entry| entry.file_type().is_file());
-        files.filter(|entry| is_image(entry.path())).count() as u64
+        files.filter(|entry| FeatureJob::is_image(&entry.file_name().to_string_lossy())).count() as u64
     })
 }
 
 /// Links among folders can make any number of files of a few.
 const MOST: usize = 1_000_000;
-
-fn is_image(path: &Path) -> bool {
-    let ending = path.extension().map(|ending| ending.to_string_lossy().to_lowercase());
-    ending.is_some_and(|ending| ["jpg", "jpeg", "png"].contains(&ending.as_str()))
-}
 
 #[cfg(test)]
 mod tests {
@@ -207,7 +193,7 @@ mod tests {
     fn bytes_times_executors_is_what_is_broadcast() {
         let Facts { spread, broadcast, places } = facts(TWO, "");
         assert_eq!(spread.nodes, Some(Range { least: 2, most: 2 }));
-        assert_eq!(spread.executor, Some(Sizes { cores: 4, heap_mb: 4096, overhead_mb: 6144 }));
+        assert_eq!(spread.executor, Some(Executor { cores: 4, heap: 4096, overhead: 6144 }));
         assert_eq!(spread.workers, Some(Range { least: 8, most: 8 }));
         let sent = Some(Range { least: 18_812_928, most: 18_812_928 });
         assert_eq!(broadcast, Broadcast { source: "imagenet", bytes: 9_406_464, known: Known::Published, sent });

@@ -1,5 +1,5 @@
 //! The runbook of a demonstration: what to type, show and say in twenty minutes, and what to do when something fails. Its
-//! texts are one template of both languages; its times come from the stack's limits and from what is known of starts.
+//! texts are one template of both languages, filled with the stack's facts and with its times.
 
 use std::path::Path;
 use std::time::Duration;
@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 
 use super::TalkError;
 use super::facts::{self, Facts};
+use super::times::{Times, times};
 use crate::price::{self, Cost, Table};
-use crate::review::START;
 use crate::script::told::{Lang, Teller};
 use crate::script::{self, ScriptError};
 use crate::stack::{Folder, Job, Stack};
@@ -19,31 +19,8 @@ use crate::text::about;
 /// One file for both languages: what has no French has no English.
 const TEMPLATE: &str = "present/runbook.yaml.j2";
 
-/// What a defence takes, in minutes.
-const TALK: i64 = 20;
-
-/// When the results of the live run are shown.
-const RESULTS: i64 = 15;
-
-/// From the start of the cluster to the talk: a start that takes its longest (a quarter of an hour), a second try, and a
-/// first run of the job; and the least, for stacks that may not live so long.
-const LEAD: [i64; 2] = [20, 40];
-
-/// From the end of the talk to the end that AWS itself makes, for questions that take longer; and the least.
-const AFTER: [i64; 2] = [5, 25];
-
 /// What `down` takes, at most: EMR needs 1 to 5 minutes, with the upload of logs.
 const DOWN: i64 = 5;
-
-/// Images that one core sends through the network in a second, at the least: `IMAGES_PER_PARTITION` of the template take
-/// it less than ten seconds.
-const RATE: u64 = 25;
-
-/// What a run takes beside its images, in minutes: Spark's start, TensorFlow's import, the decomposition, the writing.
-const AROUND: i64 = 2;
-
-/// The longest run that is shown live.
-const LIVE: i64 = 8;
 
 /// A demonstration by the minute, ready to be shown.
 #[derive(Debug, Serialize)]
@@ -93,28 +70,6 @@ pub struct Failing {
     pub when: String,
     pub then: String,
     pub commands: Vec<String>,
-}
-
-/// Minutes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub struct Times {
-    /// From the cluster's start to the talk.
-    pub lead: i64,
-    pub talk: i64,
-    /// From the talk's end to the end that AWS makes.
-    pub after: i64,
-    /// What a start usually takes.
-    pub start: i64,
-    /// What a run takes by estimate; none where the images are not on this machine, or the cores are not known.
-    pub run: Option<i64>,
-    /// When the job runs a first time, from the talk's beginning; none where it runs once.
-    pub first: Option<i64>,
-    /// When it runs to be shown: in the talk, or before it where it takes too long for that.
-    pub live: i64,
-    /// When its results are shown.
-    pub results: i64,
-    /// How long the cluster has no work before that run.
-    pub idle: i64,
 }
 
 /// What a person asks for.
@@ -197,8 +152,8 @@ pub fn runbook(
     let form: Template = serde_yaml::from_str(&text).map_err(|cause| wrong(&cause))?;
     let images = job.features().and_then(|features| facts::images(stack, features));
     let times = times(stack, job, images);
-    let cost = price::estimate(stack, prices, minutes(times.lead + TALK + DOWN));
-    let latest = price::estimate(stack, prices, minutes(times.lead + TALK + times.after));
+    let cost = price::estimate(stack, prices, minutes(times.lead + times.talk + DOWN));
+    let latest = price::estimate(stack, prices, minutes(times.lead + times.talk + times.after));
     let known = job.features().map(|features| Facts::of(stack, job, features, lang, cache));
     let values = json!({
         "stack": {"name": stack.name, "arg": asked.name, "region": stack.region.as_str(),
@@ -273,39 +228,11 @@ fn tool(local: bool) -> &'static str {
     if local { "fruitsinfra --local" } else { "fruitsinfra" }
 }
 
-/// What fits into the life that the stack's limits let a cluster have.
-fn times(stack: &Stack, job: &Job, images: Option<u64>) -> Times {
-    let life = i64::try_from(stack.limits.lifetime.as_secs() / 60).unwrap_or(i64::MAX);
-    let [least_lead, most_lead] = LEAD;
-    let [least_after, most_after] = AFTER;
-    // What is short of time gives up its margin first, and then its second try.
-    let after = life.saturating_sub(most_lead + TALK).clamp(least_after, most_after);
-    let lead = life.saturating_sub(TALK + after).clamp(least_lead, most_lead);
-    let start = i64::try_from(START.as_secs() / 60).unwrap_or(i64::MAX);
-    let workers = facts::spread(stack.cluster.as_ref(), job).workers;
-    let run = images.zip(workers).and_then(|(images, workers)| {
-        i64::try_from(images.div_ceil(RATE * 60 * workers.least.max(1))).ok()?.checked_add(AROUND)
-    });
-    let told = run.unwrap_or(AROUND + 2);
-    // A run that is long is over before the talk; a short one runs in it, and where there is time for it, before it too.
-    let (live, twice) = if told > LIVE {
-        (START_AT_MOST - lead, false)
-    } else {
-        (RESULTS - 1 - told.max(5), lead >= 2 * START_AT_MOST)
-    };
-    let first = twice.then(|| -(lead - START_AT_MOST - 5).clamp(5, 20));
-    let idle = live - first.map_or(start - lead, |first| first + told);
-    Times { lead, talk: TALK, after, start, run, first, live, results: RESULTS, idle }
-}
-
-/// A start that takes its longest, with the bootstrap: FI125 says it too.
-const START_AT_MOST: i64 = 15;
-
 /// How `up` is told when the cluster ends: by the clock, where that is known.
 fn end(begins: Option<jiff::civil::Time>, times: Times) -> String {
     match begins {
-        Some(begins) => format!("--until {}", clock(begins, TALK + times.after)),
-        None => format!("--for {}m", times.lead + TALK + times.after),
+        Some(begins) => format!("--until {}", clock(begins, times.talk + times.after)),
+        None => format!("--for {}m", times.lead + times.talk + times.after),
     }
 }
 
@@ -382,58 +309,14 @@ impl Filled {
 
 #[cfg(test)]
 mod tests {
+    use super::super::tests::{TWO, stack};
     use super::*;
-
-    fn stack(limits: &str, cluster: &str) -> Stack {
-        let text = format!(
-            "stack: s\nregion: eu-west-3\nowner: o@fruits.example\nlimits: {{{limits}}}\nbuckets: {{data: {{}}}}\ncluster: {{release: emr-7.12.0, {cluster}}}\n\
-             bootstrap: [{{name: python, template: bootstrap/python_packages.sh.j2, packages: {{tensorflow: 2.19.1, pyarrow: 21.0.0, pandas: 2.3.3, pillow: 11.3.0}}}}]\n\
-             jobs: {{features: {{template: jobs/fruit_features.py.j2, input: data/images/, output: data/}}}}\n"
-        );
-        crate::stack::load_text("s.yaml", text, Path::new("")).expect("a stack").stack
-    }
-
-    const TWO: &str = "primary: {type: m5.xlarge}, core: {type: m5.xlarge, count: 2}";
 
     fn book(stack: &Stack, lang: Lang, begins: Option<&str>) -> Result<Runbook, String> {
         let begins = begins.map(|begins| begins.parse().expect("a time"));
         let asked = Asked { name: "demo", job: "features", lang, begins, local: false };
         let (job, nowhere) = (&stack.jobs["features"], Path::new("/nonexistent"));
         runbook(stack, job, nowhere.into(), nowhere, &Table::built_in(), asked).map_err(|error| error.to_string())
-    }
-
-    fn planned(limits: &str, images: u64) -> Times {
-        let stack = stack(limits, TWO);
-        times(&stack, &stack.jobs["features"], Some(images))
-    }
-
-    #[test]
-    fn times_fit_the_life_that_the_stack_allows() {
-        let usual = Times {
-            lead: 40,
-            talk: 20,
-            after: 25,
-            start: 8,
-            run: Some(3),
-            first: Some(-20),
-            live: 9,
-            results: 15,
-            idle: 26,
-        };
-        assert_eq!(planned("lifetime: 3h", 200), usual);
-        let hour = planned("lifetime: 1h", 200);
-        assert_eq!((hour.lead, hour.after, hour.first), (35, 5, Some(-15)));
-        let short = planned("lifetime: 30m, idle: 20m", 200);
-        assert_eq!((short.lead, short.after, short.first, short.live), (20, 5, None, 9));
-    }
-
-    #[test]
-    fn a_long_run_is_over_before_the_talk_and_a_short_one_runs_in_it() {
-        // Eight workers, 25 images a second each: 12,000 a minute.
-        let whole = planned("lifetime: 3h", 22_688);
-        assert_eq!((whole.run, whole.first, whole.live), (Some(4), Some(-20), 9));
-        let long = planned("lifetime: 3h", 90_483);
-        assert_eq!((long.run, long.first, long.live), (Some(10), None, -25));
     }
 
     #[test]

@@ -53,7 +53,10 @@ impl Ui {
 
     /// Data, or what a person asked for. A closed pipe ends nothing that is underway.
     pub fn out(self, text: impl AsRef<str>) {
-        let _ = writeln!(anstream::stdout(), "{}", text.as_ref());
+        // In one piece: line by line, a long report would be thousands of writes.
+        let mut whole = anstream::AutoStream::new(Vec::new(), anstream::AutoStream::choice(&std::io::stdout()));
+        let _ = writeln!(whole, "{}", text.as_ref());
+        let _ = std::io::stdout().write_all(&whole.into_inner());
     }
 
     pub fn data(self, value: &impl serde::Serialize) {

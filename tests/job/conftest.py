@@ -8,7 +8,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -20,7 +19,9 @@ import pytest
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
 sys.path.insert(0, str(ROOT / "scripts"))
+import built  # noqa: E402
 from local_aws import install, spark  # noqa: E402
+from served import served  # noqa: E402
 
 REGION = "eu-west-3"
 ROOT_KEY = {"access_key": "test", "secret_key": "test", "session_token": ""}
@@ -44,11 +45,7 @@ def cache() -> Path:
 
 @pytest.fixture(scope="session")
 def binary() -> Path:
-    command = ["cargo", "test", "--locked", "--no-run", "--quiet", "--message-format", "json"]
-    built = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
-    messages = [json.loads(line) for line in built.stdout.splitlines()]
-    return next(Path(m["executable"]) for m in messages if m.get("executable") and m["target"]["kind"] == ["bin"]
-                and not m["profile"]["test"])
+    return built.binary(ROOT)
 
 
 @pytest.fixture
@@ -107,20 +104,8 @@ def chain(cache, endpoint, samples, trained, tmp_path_factory) -> "Run":
 @pytest.fixture(scope="session")
 def endpoint(cache: Path, tmp_path_factory):
     """An embedded AWS of the session's own."""
-    folder = tmp_path_factory.mktemp("aws")
-    python = install.ensure("aws", cache)["python"]
-    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT / "scripts"), "PYTHONDONTWRITEBYTECODE": "1"}
-    server = subprocess.Popen([python, "-m", "local_aws", "--dir", folder, "--port", "0"], env=environment)
-    try:
-        for _ in range(600):
-            assert server.poll() is None, (folder / "server.log").read_text()
-            if (folder / "status.json").exists():
-                break
-            time.sleep(0.1)
-        yield json.loads((folder / "status.json").read_text())["endpoint"]
-    finally:
-        server.terminate()
-        server.wait(20)
+    with served(cache, tmp_path_factory.mktemp("aws")) as endpoint:
+        yield endpoint
 
 
 class Run(NamedTuple):

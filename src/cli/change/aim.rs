@@ -56,9 +56,8 @@ impl Aim {
             Self::Sync { .. } => {
                 let mut plan =
                     plan::plan(&blueprint(&session.stack, &Materials::default(), &world.around), &world.live)?;
-                let lacking =
-                    plan.steps.iter().filter(|step| step.action == Action::Create && bucket_of(session, step));
-                if let Some(step) = lacking.into_iter().next() {
+                let lacking = |step: &&Step<Live>| step.action == Action::Create && bucket_of(session, step);
+                if let Some(step) = plan.steps.iter().find(lacking) {
                     let message = format!("{} is not there yet, and holds what is sent", step.address);
                     return Err(Failure::failed(message).hint(format!("`{}` makes it", session.command("up"))));
                 }

@@ -121,12 +121,12 @@ fn buckets(stack: &Stack, resources: &[Arc<dyn Resource>]) -> Vec<Card> {
 /// What is read and written in a bucket, a row each.
 fn places(stack: &Stack, key: &str) -> Vec<String> {
     let features = || stack.jobs.values().filter_map(|job| job.features());
-    let singly = stack.uploads.iter().map(|upload| &upload.to).chain(features().map(|job| &job.input));
-    let logs = stack.logs();
-    let mut rows: Vec<String> = singly
-        .chain(&logs)
+    let sent = stack.uploads.iter().map(|upload| upload.to.clone());
+    let mut rows: Vec<String> = sent
+        .chain(features().flat_map(|job| job.inputs(stack)))
+        .chain(stack.logs())
         .filter(|place| place.bucket == key)
-        .map(prefix)
+        .map(|place| prefix(&place))
         .chain(features().filter(|job| job.output.bucket == key).map(outputs))
         .collect();
     let mut seen = std::collections::BTreeSet::new();
@@ -272,8 +272,9 @@ fn links(stack: &Stack, resources: &[Arc<dyn Resource>], storage: &[Card], who: 
         if let Some(features) = job.features() {
             let key = blueprint::weights_key(&features.model.weights);
             links.push(link(home(&key), work(), Sort::Reads, "weights".into()));
-            let input = bucket(&features.input, prefix(&features.input));
-            links.push(link(input, work(), Sort::Reads, format!("reads {}", features.input)));
+            for place in features.inputs(stack) {
+                links.push(link(bucket(&place, prefix(&place)), work(), Sort::Reads, format!("reads {place}")));
+            }
             let output = bucket(&features.output, outputs(features));
             links.push(link(work(), output, Sort::Writes, format!("writes to {}", features.output)));
         }
