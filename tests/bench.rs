@@ -5,13 +5,15 @@ use std::path::PathBuf;
 
 use fruitsinfra::cloud::clock::Clock;
 use fruitsinfra::cloud::{Cancel, Cloud, Endpoint};
+use fruitsinfra::event::Event;
 use fruitsinfra::residency::EuRegion;
 use fruitsinfra::resource::Cx;
 use fruitsinfra::stack::load_text;
 use fruitsinfra::sync;
 use tokio::sync::mpsc::unbounded_channel;
 
-/// Sends a folder into `data/images/`, twice: all of it, and then nothing.
+/// Sends a folder into `data/images/`. It is not looked at once more: s3s-fs lists objects without their ETags, by which
+/// what is there is known.
 #[test]
 #[ignore = "scripts/bench runs it"]
 fn sends() {
@@ -29,11 +31,15 @@ fn sends() {
         let ((_, cancel), (say, _progress), (events, mut heard)) =
             (Cancel::pair(), unbounded_channel(), unbounded_channel());
         let cx = Cx::new(cloud, &stack.name, &stack.owner, Clock::System, cancel, say);
-        let survey =
-            async || sync::survey(&cx, "home", ("data", None), &stack.uploads[0], &stack).await.expect("surveyed");
-        let batch = survey().await;
+        let batch = sync::survey(&cx, "home", ("data", None), &stack.uploads[0], &stack).await.expect("surveyed");
+        let files = batch.files;
         sync::send(&cx, batch, &events).await.expect("sent");
-        assert!(heard.try_recv().is_ok(), "something was told");
-        assert_eq!(survey().await.send, 0);
+        let mut sent = 0;
+        while let Ok(event) = heard.try_recv() {
+            if let Event::Upload { files, .. } = event {
+                sent = files;
+            }
+        }
+        assert_eq!(sent, files);
     });
 }

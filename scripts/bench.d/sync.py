@@ -1,6 +1,6 @@
 """How fast many small files are sent to a server of objects, beside `aws s3 sync` and s5cmd: each sends the same files into an
 empty bucket of s3s-fs, a process of its own, one after the other in one run. Ours hashes each file, has the server check the
-hash, writes its manifest and looks at all of it once more.
+hash, and writes its manifest.
 """
 
 import os
