@@ -5,6 +5,7 @@ pub mod logs;
 pub mod results;
 pub mod tables;
 pub mod trouble;
+pub mod written;
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -43,6 +43,9 @@ pub struct Entry {
     pub lived: Option<f64>,
     /// Who did it: a person at a machine, or a job that says so.
     pub by: String,
+    /// The hosts that were called for it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hosts: Vec<String>,
 }
 
 impl Entry {
@@ -172,7 +175,15 @@ mod tests {
     }
 
     fn entry(when: &str, deed: Deed, lived: Option<f64>) -> Entry {
-        Entry { at: at(when), deed, cluster: Some("j-1".into()), hourly: Some(2.0), lived, by: "me".into() }
+        Entry {
+            at: at(when),
+            deed,
+            cluster: Some("j-1".into()),
+            hourly: Some(2.0),
+            lived,
+            by: "me".into(),
+            hosts: vec![],
+        }
     }
 
     #[test]

@@ -36,6 +36,7 @@
 //! | [`review`] | two states of stacks, in files or in git -> what changes for people | check out, fetch, await |
 //! | [`talk`] | a job's script step by step, the runbook of a demo: what is told to a jury | ask AWS |
 //! | [`elsewhere`] | a stack as others read it: Databricks, a diagram, a notebook | lose silently, or copy a job's code |
+//! | [`evidence`] | facts that AWS answers now -> the proof for a jury, sealed | assume, or tell who |
 //! | [`ui`] | facts -> text, JSON, progress | ask AWS |
 //! | [`cli`] | one file a command | decide about AWS |
 //!
@@ -53,6 +54,7 @@ pub mod cloud;
 pub mod elsewhere;
 pub mod engine;
 pub mod event;
+pub mod evidence;
 pub mod guard;
 pub mod import;
 pub mod job;

@@ -126,9 +126,24 @@ pub async fn survey(
     Ok(batch)
 }
 
-/// The keys that were sent to a destination, as the manifest has them.
-pub async fn sent(cx: &Cx, home: &str, to: &str) -> Result<Vec<String>, CloudError> {
-    Ok(Manifest::read(cx, home, to).await?.entries.into_keys().collect())
+/// The images of a place, as jobs name them: those of the manifest of what was sent there, else those that lie there.
+pub async fn images(
+    cx: &Cx,
+    stack: &Stack,
+    home: &str,
+    (bucket, place): (&str, &Place),
+) -> Result<BTreeSet<String>, CloudError> {
+    let mut keys = BTreeSet::new();
+    for upload in stack.uploads.iter().filter(|upload| place.holds(&upload.to) || upload.to.holds(place)) {
+        let to = format!("s3://{bucket}/{}", upload.to.prefix);
+        keys.extend(Manifest::read(cx, home, &to).await?.entries.into_keys());
+    }
+    if keys.is_empty() {
+        let listed = cx.cloud.list_objects(bucket, &place.prefix).await?.unwrap_or_default();
+        keys.extend(listed.into_iter().map(|object| object.key));
+    }
+    let image = |key: &&String| key.starts_with(&place.prefix) && FeatureJob::is_image(key);
+    Ok(keys.iter().filter(image).map(|key| format!("s3://{bucket}/{key}")).collect())
 }
 
 /// An object of a listing.

@@ -3,7 +3,7 @@
 
 pub mod facts;
 pub mod runbook;
-mod times;
+pub mod times;
 pub mod walk;
 
 use crate::script::ScriptError;

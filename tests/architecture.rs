@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The rooms, lowest first. A room imports from lower layers alone, and never from beside it.
-const LAYERS: [&[&str]; 15] = [
+const LAYERS: [&[&str]; 16] = [
     &["residency", "text"],
     &["cloud"],
     &["resource"],
@@ -19,6 +19,7 @@ const LAYERS: [&[&str]; 15] = [
     &["check", "engine"],
     &["guard", "job", "local", "review", "sync"],
     &["elsewhere", "talk"],
+    &["evidence"],
     &["ui"],
     &["cli"],
     &["main"],

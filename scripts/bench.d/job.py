@@ -1,4 +1,5 @@
-"""Measures the job beside one plain TensorFlow process, for scripts/bench: `job.py --runs N [--count N | --images DIR]`.
+"""Measures the job beside one plain TensorFlow process, for scripts/bench: `job.py --runs N [--count N | --images DIR]`; and
+how each of its stages grows with the images, for scripts/soak: `job.py --growth 200,2000,20000`.
 
 Run with the Python of the `test` set. Job and plain process read the same images from the same embedded S3, which needs the
 same cores; they take turns in alternating order, and each run has a server of its own. On one core, all of it has that one.
@@ -48,12 +49,16 @@ def main() -> int:
     parser.add_argument("--images", type=Path, help="a folder of images, instead of drawn ones")
     parser.add_argument("--notebook", type=int, default=336, help="images for the notebook; 0 leaves it out")
     parser.add_argument("--cores", type=int, default=2)
+    parser.add_argument("--growth", type=lambda text: [int(size) for size in text.split(",")], help="the job alone, at these sizes")
     asked = parser.parse_args()
     cache = Path(os.environ["FRUITSINFRA_CACHE"])
     every = sorted(os.sched_getaffinity(0))[: asked.cores]
+    if asked.growth:
+        print(json.dumps([grown(cache, every, size) for size in asked.growth]))
+        return 0
     with tempfile.TemporaryDirectory() as scratch:
         images = asked.images or drawn(cache, Path(scratch, "images"), asked.count)
-        files = sorted(path for path in images.rglob("*") if path.suffix.lower() in (".jpg", ".jpeg", ".png"))
+        files = images_of(images)
         bench = Bench(cache, Path(scratch), files, every)
         ways = {"job": lambda: bench.job(every), "plain": lambda: bench.plain("variables"),
                 "plain, constants": lambda: bench.plain("constants"), "one core": lambda: bench.job(every[:1])}
@@ -65,6 +70,20 @@ def main() -> int:
         notebook = bench.notebook(files[: asked.notebook]) if asked.notebook else None
     print(json.dumps(told(runs, notebook, len(files), len(every))))
     return 0
+
+
+def grown(cache: Path, cores: list[int], size: int) -> dict:
+    """One run on so many drawn images: the seconds of each stage, what was asked of S3, the memory of a worker."""
+    with tempfile.TemporaryDirectory() as scratch:
+        files = images_of(drawn(cache, Path(scratch, "images"), size))[:size]
+        ran = Bench(cache, Path(scratch), files, cores).job(cores)
+    say(f"{size} images: {ran['chain']:.0f} s")
+    return {"images": size, "seconds": ran["seconds"], "first_batch": max(worker["first_batch"] for worker in ran["workers"]),
+            "calls": ran["calls"], "memory_mb": ran["memory_mb"], "partitions": ran["partitions"]}
+
+
+def images_of(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*") if path.suffix.lower() in (".jpg", ".jpeg", ".png"))
 
 
 def told(runs: dict[str, list[dict]], notebook: dict | None, images: int, cores: int) -> dict:

@@ -8,6 +8,7 @@ mod destroy;
 mod diff;
 mod down;
 mod end;
+mod evidence;
 mod explain;
 mod extend;
 mod guard;
@@ -100,6 +101,7 @@ enum Command {
     Validate(validate::Args),
     Explain(explain::Args),
     Present(present::Args),
+    Evidence(evidence::Args),
     Plan(plan::Args),
     Up(up::Args),
     Extend(extend::Args),
@@ -247,7 +249,7 @@ fn forms(command: &Command) -> &'static [Output] {
         Command::Guard(args) if args.installs() => &[Output::Text],
         Command::Results(_) => &[Output::Text, Output::Json, Output::Html],
         Command::Explain(_) | Command::Present(_) => &[Output::Text, Output::Json, Output::Markdown],
-        Command::Diff(_) => &[Output::Text, Output::Json, Output::Markdown, Output::Html],
+        Command::Diff(_) | Command::Evidence(_) => &[Output::Text, Output::Json, Output::Markdown, Output::Html],
         _ => &[Output::Text, Output::Json],
     }
 }
@@ -268,6 +270,7 @@ async fn dispatch(global: &Global, command: &Command) -> Ended {
         Command::Validate(args) => validate::run(global, args),
         Command::Explain(args) => explain::run(global, args),
         Command::Present(args) => present::run(global, args),
+        Command::Evidence(args) => evidence::run(global, args).await,
         Command::Plan(args) => plan::run(global, args).await,
         Command::Up(args) => up::run(global, args).await,
         Command::Extend(args) => extend::run(global, args).await,

@@ -226,6 +226,7 @@ fn sort(code: &str, message: &str) -> Class {
         | "NoSuchLifecycleConfiguration"
         | "NoSuchBucketPolicy"
         | "OwnershipControlsNotFoundError"
+        | "ReplicationConfigurationNotFoundError"
         | "ServerSideEncryptionConfigurationNotFoundError"
         | "InvalidGroupId.NotFound"
         | "InvalidSubnetID.NotFound"

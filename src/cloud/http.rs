@@ -67,6 +67,19 @@ impl Fence {
     }
 }
 
+/// Where a host that was called stands: in the stack's `region`, the `account`'s one endpoint for all regions, this
+/// `machine` (or what gives it credentials), or `elsewhere`, which a named endpoint alone can be.
+pub fn whereabouts(host: &str, region: EuRegion) -> &'static str {
+    let fence = Fence { region, named: None };
+    match host {
+        _ if is_loopback(host) || !fence.admits(host) && host.starts_with("127.") => "machine",
+        _ if host == format!("iam.{}", region.dns_suffix()) => "account",
+        _ if host.ends_with(&format!(".{region}.{}", region.dns_suffix())) => "region",
+        _ if fence.admits(host) => "machine",
+        _ => "elsewhere",
+    }
+}
+
 /// The fenced, recording client that the SDKs are built on.
 #[derive(Debug)]
 struct Fenced {

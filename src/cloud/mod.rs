@@ -14,6 +14,7 @@ pub mod objects;
 pub mod permit;
 pub mod price_list;
 pub mod promise;
+pub mod proof;
 pub mod regions;
 pub mod remains;
 pub mod span;

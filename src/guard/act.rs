@@ -102,6 +102,7 @@ async fn enter(sweep: &Sweep<'_>, cloud: &Cloud, facts: &Facts, verdict: &Verdic
         hourly: facts.cost(sweep.prices, now).hourly.total,
         lived: Some(since(facts.billed, now).as_secs_f64()),
         by: "guard".into(),
+        hosts: cloud.contacts.hosts().into_keys().collect(),
     };
     ledger::append(cloud, &promise.home, &entry).await
 }

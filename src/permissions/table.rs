@@ -8,6 +8,8 @@ use super::Command::{self, Destroy, Down, Guard, Plan, Up};
 use super::terms::{Given, Need, On, Only, Row};
 
 const ALL: &[Command] = &[Plan, Up, Down, Destroy];
+/// Commands that prove and take nothing: `evidence`, `import --cluster`.
+const LOOKING: &[Command] = &[Plan];
 /// Commands that read what others wrote: files sent, logs, reports.
 const READING: &[Command] = &[Plan, Up];
 /// Commands that take the lease.
@@ -75,6 +77,21 @@ pub const TABLE: &[Row] = &[
     row("s3 GetBucketPolicy", ALL, &[always("s3:GetBucketPolicy", On::Buckets)]),
     row("s3 GetPublicAccessBlock", ALL, &[always("s3:GetBucketPublicAccessBlock", On::Buckets)]),
     row("s3 HeadBucket", ALL, &[always("s3:ListBucket", On::BucketsOfOthers)]),
+    row(
+        "s3 GetBucketLocation",
+        LOOKING,
+        &[always("s3:GetBucketLocation", On::Buckets), always("s3:GetBucketLocation", On::BucketsOfOthers)],
+    ),
+    row(
+        "s3 GetBucketReplication",
+        LOOKING,
+        &[
+            always("s3:GetReplicationConfiguration", On::Buckets),
+            always("s3:GetReplicationConfiguration", On::BucketsOfOthers),
+        ],
+    ),
+    row("s3 GetBucketEncryption", LOOKING, &[always("s3:GetEncryptionConfiguration", On::BucketsOfOthers)]),
+    row("s3 GetPublicAccessBlock", LOOKING, &[always("s3:GetBucketPublicAccessBlock", On::BucketsOfOthers)]),
     row("s3 ListObjectsV2", ALL, &[always("s3:ListBucket", On::Buckets)]),
     // Who may not list is told 403 of an object that is not there, and not 404.
     row(
@@ -207,6 +224,7 @@ pub const TABLE: &[Row] = &[
     fleets("emr ListInstanceFleets", ALL, &[ours("elasticmapreduce:ListInstanceFleets", On::Clusters)]),
     row("emr GetAutoTerminationPolicy", ALL, &[ours("elasticmapreduce:GetAutoTerminationPolicy", On::Clusters)]),
     row("emr GetManagedScalingPolicy", ALL, &[ours("elasticmapreduce:GetManagedScalingPolicy", On::Clusters)]),
+    row("emr ListBootstrapActions", LOOKING, &[ours("elasticmapreduce:ListBootstrapActions", On::Clusters)]),
     // Of twins, the one with work stays.
     row("emr ListSteps", ALL, &[ours("elasticmapreduce:ListSteps", On::Clusters)]),
     emr(

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use minijinja::{AutoEscape, Environment, Error, ErrorKind};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{STEPS, ScriptError, failed, strict};
@@ -95,9 +95,18 @@ pub struct Pointed {
     pub from: usize,
 }
 
+/// A text in both languages: what has no French has no English.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Words {
+    en: String,
+    fr: String,
+}
+
 /// Fills texts of one language.
 #[derive(Debug)]
 pub struct Teller {
+    lang: Lang,
     environment: Environment<'static>,
 }
 
@@ -121,7 +130,7 @@ impl Teller {
                 Ok::<_, Error>(format!("`{shown}` ({}\u{a0}{line})", lang.of("line", "ligne")))
             });
         }
-        Self { environment }
+        Self { lang, environment }
     }
 
     /// The text filled; `first` is the line of the file on which it begins, for what is said of its errors.
@@ -132,10 +141,24 @@ impl Teller {
 
     /// What an expression comes to.
     pub fn value(&self, name: &str, expression: &str, values: &Value) -> Result<Value, ScriptError> {
+        Ok(serde_json::to_value(self.evaluated(name, expression, values)?).unwrap_or_default())
+    }
+
+    fn evaluated(&self, name: &str, expression: &str, values: &Value) -> Result<minijinja::Value, ScriptError> {
         let compiled = self.environment.compile_expression(expression);
         let value = compiled.and_then(|expression| expression.eval(minijinja::value::Serde(values)));
-        let value = value.map_err(|error| failed(name, &error))?;
-        Ok(serde_json::to_value(value).unwrap_or_default())
+        value.map_err(|error| failed(name, &error))
+    }
+
+    /// Of both texts the one of this language, filled and set.
+    pub fn words(&self, name: &str, words: &Words, values: &Value) -> Result<String, ScriptError> {
+        let text = self.tell(name, 1, self.lang.of(&words.en, &words.fr), values)?;
+        Ok(self.lang.typeset(text.trim_end()))
+    }
+
+    /// Whether an expression is true, as the engine has it: nothing, 0 and what is empty are not. Where there is none it is.
+    pub fn holds(&self, name: &str, condition: Option<&str>, values: &Value) -> Result<bool, ScriptError> {
+        condition.map_or(Ok(true), |condition| Ok(self.evaluated(name, condition, values)?.is_true()))
     }
 }
 

@@ -11,7 +11,7 @@ use super::TalkError;
 use super::facts::{self, Facts};
 use super::times::{Times, times};
 use crate::price::{self, Cost, Table};
-use crate::script::told::{Lang, Teller};
+use crate::script::told::{Lang, Teller, Words};
 use crate::script::{self, ScriptError};
 use crate::stack::{Folder, Job, Stack};
 use crate::text::about;
@@ -84,13 +84,6 @@ pub struct Asked<'a> {
     pub begins: Option<jiff::civil::Time>,
     /// Whether it is given on the embedded AWS.
     pub local: bool,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Words {
-    en: String,
-    fr: String,
 }
 
 #[derive(Debug, Deserialize)]
@@ -253,8 +246,7 @@ impl Filled {
     }
 
     fn words(&self, words: &Words) -> Result<String, ScriptError> {
-        let text = self.text(self.lang.of(&words.en, &words.fr))?;
-        Ok(self.lang.typeset(&text))
+        self.teller.words(TEMPLATE, words, &self.values)
     }
 
     /// What comes to nothing is left out.
@@ -272,12 +264,7 @@ impl Filled {
     }
 
     fn holds(&self, condition: Option<&str>) -> Result<bool, ScriptError> {
-        let Some(condition) = condition else { return Ok(true) };
-        Ok(match self.teller.value(TEMPLATE, condition, &self.values)? {
-            Value::Null | Value::Bool(false) => false,
-            Value::Number(number) => number.as_f64() != Some(0.0),
-            _ => true,
-        })
+        self.teller.holds(TEMPLATE, condition, &self.values)
     }
 
     fn moment(&self, form: &MomentForm, begins: Option<jiff::civil::Time>) -> Result<Moment, TalkError> {

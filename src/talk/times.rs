@@ -22,7 +22,7 @@ const AFTER: [i64; 2] = [5, 25];
 
 /// Images that one core sends through the network in a second, at the least: `IMAGES_PER_PARTITION` of the template take
 /// it less than ten seconds.
-const RATE: u64 = 25;
+pub const RATE: u64 = 25;
 
 /// What a run takes beside its images, in minutes: Spark's start, TensorFlow's import, the decomposition, the writing.
 const AROUND: i64 = 2;

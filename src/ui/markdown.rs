@@ -9,7 +9,7 @@ const WIDEST: usize = 100;
 /// The text in at most so many columns; where no terminal is, its printer leaves the styles out.
 #[must_use]
 pub fn render(text: &str, width: usize) -> String {
-    let mut shown = Shown { width: width.min(WIDEST), paragraph: vec![], text: String::new() };
+    let mut shown = Shown { width: width.min(WIDEST), paragraph: vec![], strong: false, text: String::new() };
     let mut fenced = false;
     for line in text.lines() {
         if line.starts_with("```") {
@@ -17,7 +17,7 @@ pub fn render(text: &str, width: usize) -> String {
             fenced = !fenced;
         } else if fenced {
             shown.line(&if line.is_empty() { String::new() } else { format!("    {line}") });
-        } else if let Some(heading) = line.strip_prefix("# ").or_else(|| line.strip_prefix("## ")) {
+        } else if let Some(heading) = ["# ", "## ", "### "].iter().find_map(|mark| line.strip_prefix(mark)) {
             shown.end_paragraph();
             shown.line(&format!("{BOLD}{heading}{BOLD:#}"));
         } else if line.is_empty() {
@@ -39,6 +39,8 @@ struct Shown<'a> {
     width: usize,
     /// Words of the paragraph, or of the item of a list, that is being read.
     paragraph: Vec<&'a str>,
+    /// Whether what comes now stands between double asterisks.
+    strong: bool,
     text: String,
 }
 
@@ -52,19 +54,36 @@ impl Shown<'_> {
     fn end_paragraph(&mut self) {
         let words = std::mem::take(&mut self.paragraph);
         let hang = if words.first() == Some(&"-") { "  " } else { "" };
-        let mut line = String::new();
+        let (mut line, mut columns) = (String::new(), 0);
         for word in words {
-            if !line.trim().is_empty() && line.chars().count() + 1 + word.chars().count() > self.width {
+            let (word, wide) = self.marked(word);
+            if columns > 0 && columns + 1 + wide > self.width {
                 self.line(&line);
                 hang.clone_into(&mut line);
-            } else if !line.is_empty() {
+                columns = hang.len();
+            } else if columns > 0 {
                 line.push(' ');
+                columns += 1;
             }
-            line.push_str(word);
+            line.push_str(&word);
+            columns += wide;
         }
         if !line.is_empty() {
             self.line(&line);
         }
+    }
+
+    /// A word with its double asterisks as a style, and the columns that it takes.
+    fn marked(&mut self, word: &str) -> (String, usize) {
+        let mut parts = word.split("**");
+        let mut shown = parts.next().unwrap_or_default().to_owned();
+        let mut columns = shown.chars().count();
+        for part in parts {
+            self.strong = !self.strong;
+            shown.push_str(&if self.strong { format!("{BOLD}{part}") } else { format!("{BOLD:#}{part}") });
+            columns += part.chars().count();
+        }
+        (shown, columns)
     }
 }
 
@@ -94,6 +113,7 @@ mod tests {
         - another
         ");
         assert!(render(text, 24).starts_with(&format!("{BOLD}FI000: A title{BOLD:#}\n")));
+        assert_eq!(render("a **b c** d", 5), format!("a {BOLD}b c{BOLD:#}\nd"));
     }
 
     #[test]

@@ -4,6 +4,7 @@
 pub mod codes;
 pub mod cost;
 pub mod events;
+pub mod evidence;
 pub mod github;
 pub mod guard;
 pub mod ledger;

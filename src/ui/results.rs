@@ -10,16 +10,9 @@ use super::table::table;
 use super::{BOLD, DIM, GREEN, RED, YELLOW};
 use crate::job::results::{Report, Variance};
 use crate::job::tables::Point;
+use crate::job::written::Checks;
 use crate::script::{self, ScriptError};
 use crate::text::{counted, grouped};
-
-/// What was found in the tables themselves.
-#[derive(Debug)]
-pub struct Checks {
-    /// Images that were there.
-    pub images: usize,
-    pub problems: Vec<String>,
-}
 
 /// No plot shows more images than these.
 const MOST_POINTS: usize = 2_000;

@@ -76,6 +76,7 @@ fn images_become_features_and_the_broken_ones_are_named() {
 
     let text = aws.run(&["results", STACK, "features"]).expect(0).out;
     assert!(text.contains("untrained: seeded, for tests") && text.contains("spoilt_text.jpg"), "{text}");
+    super::evidence::of_a_run(&aws, STACK, 27);
     let logs = aws.run(&["logs", STACK, "features"]).expect(0).out;
     assert!(logs.contains("/stderr.gz") && logs.contains("Step succeeded with exitCode 0"), "{logs}");
     aws.destroy(STACK).expect(0);

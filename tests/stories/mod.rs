@@ -6,6 +6,7 @@ mod drift;
 mod ended;
 mod ending;
 mod ends;
+mod evidence;
 mod foreign;
 mod guard;
 mod job;

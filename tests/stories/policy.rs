@@ -18,9 +18,7 @@ use crate::support::oracle::ACCOUNT;
 use crate::support::{Aws, Ran, repository};
 
 /// A call in the sources that no policy of ours grants, and why.
-const NEVER_MADE: [&str; 2] = [
-    // `import --cluster` reads what is somebody else's, with whatever its caller may.
-    "emr ListBootstrapActions",
+const NEVER_MADE: [&str; 1] = [
     // Every cluster of ours has an idle policy: the stack's, or the limit's.
     "emr RemoveAutoTerminationPolicy",
 ];

@@ -36,7 +36,7 @@ fn entry(session: &Session, request: Request<'_>, deed: Deed, cluster: Option<St
     let lasting = session.stack.limits.lifetime.into();
     let hourly = price::estimate(&session.stack, session.prices(), lasting).hourly.total;
     let by = format!("{} by {}", request.aim.word(), session.stack.owner);
-    Entry { at: session.cx.clock.now(), deed, cluster, hourly, lived: None, by }
+    Entry { at: session.cx.clock.now(), deed, cluster, hourly, lived: None, by, hosts: session.contacts() }
 }
 
 /// What was done to the cluster and its end. What did not end well tells of a cluster that was asked for all the same.

@@ -77,13 +77,14 @@ const PLAN: &[&str] = &["plan", FILE, "--weights", "weights.h5"];
 pub(super) const FIRST_UP: usize = 1;
 
 /// Every command, every kind of change, every way in which something goes. Each ends with 0.
-pub(super) const JOURNEY: [Step; 24] = [
+pub(super) const JOURNEY: [Step; 25] = [
     step(Plan, PLAN),
     step(Up, UP),
     step(Plan, &["plan", FILE, "--weights", "weights.h5", "--detailed-exitcode"]),
     step(Plan, &["status", FILE]),
     after(report, Plan, &["results", FILE, "features"]),
     step(Plan, &["results", FILE, "features", "--output", "html"]),
+    step(Plan, &["evidence", FILE, "--output", "json"]),
     after(another_image, Up, &["sync", FILE, "--delete", "--yes"]),
     step(Plan, &["logs", FILE]),
     // The end is moved.
