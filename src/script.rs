@@ -256,7 +256,10 @@ fn render(folder: Folder, name: &str, values: &Value) -> Result<(String, Origin)
 
 /// Renders a template of ours, whatever lies beside a stack.
 pub fn embedded(name: &str, values: &Value) -> Result<String, ScriptError> {
-    ours(name)?;
+    if OURS.get_template(name).is_err() {
+        // Which tells the names that there are.
+        ours(name)?;
+    }
     fill(&OURS, name, values)
 }
 

@@ -3,6 +3,8 @@
 
 use std::path::{Path, PathBuf};
 
+use rayon::prelude::*;
+
 use super::session::find;
 use super::{DONE, Ended, FAILED, Failure, Global, REFUSED, USAGE, render};
 use crate::review::install::{Forge, files};
@@ -68,7 +70,10 @@ pub(super) fn run(global: &Global, args: &Args) -> Ended {
     };
     let report = compared.map_err(detailed)?;
     show(ui, &report)?;
-    Ok(code(ui, args, &report))
+    let code = code(ui, args, &report);
+    // Hundreds of stacks are given back by all cores, as they were read.
+    report.stacks.into_par_iter().for_each(drop);
+    Ok(code)
 }
 
 fn show(ui: Ui, report: &Report) -> Result<(), Failure> {

@@ -197,7 +197,8 @@ impl Report {
     /// Compares everything on both sides.
     pub fn of(from: &Side, to: &Side, terms: Terms) -> Self {
         let pairs = pairs(from, to);
-        let stacks = pairs.par_iter().map(|pair| compare(pair, from, to, terms)).collect();
+        // What was read of a pair goes with it, on the core that compared it.
+        let stacks = pairs.into_par_iter().map(|pair| compare(&pair, from, to, terms)).collect();
         Self {
             from: from.label.clone(),
             from_commit: from.commit.clone(),

@@ -2,6 +2,8 @@
 //! `pip install`. Facts about names, versions and wheels; it neither reads nor points at texts.
 
 use std::cmp::Ordering;
+use std::collections::HashSet;
+use std::sync::LazyLock;
 
 use super::finding::{Severity, nearest};
 use super::job::{is_tensorflow, normal_package};
@@ -104,13 +106,16 @@ pub(crate) fn name(written: &str) -> Option<Verdict> {
     verdict("FI603", Severity::Error, message, format!("did you mean `{meant}`?"))
 }
 
+/// Names that are no slips.
+static KNOWN: LazyLock<HashSet<&str>> =
+    LazyLock::new(|| [USUAL, ALSO_KNOWN].into_iter().flat_map(str::split_whitespace).collect());
+
 /// The usual package that a name is one slip away from, or two if it is long.
 fn slip_of(package: &str) -> Option<&'static str> {
-    let known = |list: &'static str| list.split_whitespace();
-    if package.len() < 4 || known(USUAL).chain(known(ALSO_KNOWN)).any(|name| name == package) {
+    if package.len() < 4 || KNOWN.contains(package) {
         return None;
     }
-    let near = nearest(package, known(USUAL))?;
+    let near = nearest(package, USUAL.split_whitespace())?;
     let slips = strsim::damerau_levenshtein(package, near);
     let most = if near.len() >= 8 { 2 } else { 1 };
     // Another number at the end is another package, as in boto2.

@@ -155,7 +155,7 @@ const TOKENS: [(&str, usize, &str); 20] = [
 
 /// Secrets that are one word.
 fn words(text: &str, found: &mut Vec<Secret>) {
-    let part = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+    let part = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
     for (start, word) in runs(text, part) {
         // `export:AKIA...`, `x-ghp_...`: a word that a hyphen ties to another is looked at from there, too.
         let starts = std::iter::once(0).chain(word.match_indices(['-', '_']).map(|(at, _)| at + 1).take(8));
@@ -167,7 +167,7 @@ fn words(text: &str, found: &mut Vec<Secret>) {
         }
         if word.starts_with("eyJ") && word.len() >= 12 {
             let rest = &text[start..];
-            let end = rest.find(|c: char| !part(c) && c != '.').unwrap_or(rest.len());
+            let end = rest.bytes().position(|byte| !part(byte) && byte != b'.').unwrap_or(rest.len());
             let parts: Vec<&str> = rest[..end].split('.').take(4).collect();
             if let [_, payload, signature] = parts[..]
                 && payload.starts_with("eyJ")
@@ -179,7 +179,13 @@ fn words(text: &str, found: &mut Vec<Secret>) {
     }
 }
 
+/// No secret that is one word is shorter: an id of AWS's is that long.
+const SHORTEST: usize = 20;
+
 fn word_kind(word: &str) -> Option<Kind> {
+    if word.len() < SHORTEST {
+        return None;
+    }
     let id = word.get(..20).filter(|id| id.starts_with("AKIA") || id.starts_with("ASIA"));
     // The keys of AWS's own documentation end in EXAMPLE.
     let id = id.filter(|id| id.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit()));
@@ -281,7 +287,7 @@ fn secret_keys(text: &str, found: &mut Vec<Secret>) {
     let id = |secret: &&Secret| secret.kind == Kind::AccessKey;
     let mut ids: Vec<usize> = found.iter().filter(id).map(|secret| secret.span.start).collect();
     ids.sort_unstable();
-    let part = |c: char| c.is_ascii_alphanumeric() || c == '/' || c == '+';
+    let part = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'/' || byte == b'+';
     for (start, word) in runs(text, part).filter(|(_, word)| word.len() == 40) {
         let kinds = [u8::is_ascii_uppercase, u8::is_ascii_lowercase, u8::is_ascii_digit];
         if !kinds.iter().all(|kind| word.bytes().any(|byte| kind(&byte))) || word.ends_with("EXAMPLEKEY") {
@@ -298,12 +304,14 @@ fn secret_keys(text: &str, found: &mut Vec<Secret>) {
     }
 }
 
-/// The longest runs of characters of a kind, each with its place.
-fn runs(text: &str, part: impl Fn(char) -> bool + Copy) -> impl Iterator<Item = (usize, &str)> {
-    let mut at = 0;
+/// The longest runs of ASCII characters of a kind, each with its place.
+fn runs(text: &str, part: impl Fn(u8) -> bool + Copy) -> impl Iterator<Item = (usize, &str)> {
+    let (bytes, mut at) = (text.as_bytes(), 0);
     std::iter::from_fn(move || {
-        let start = at + text[at..].find(part)?;
-        at = text[start..].find(|c| !part(c)).map_or(text.len(), |end| start + end);
+        // No byte of a longer character is ASCII: a run begins and ends between characters.
+        let of_kind = |byte: &u8| byte.is_ascii() && part(*byte);
+        let start = at + bytes[at..].iter().position(of_kind)?;
+        at = bytes[start..].iter().position(|byte| !of_kind(byte)).map_or(bytes.len(), |end| start + end);
         Some((start, &text[start..at]))
     })
 }

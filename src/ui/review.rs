@@ -8,6 +8,8 @@ pub mod markdown;
 
 use std::fmt::Write;
 
+use rayon::prelude::*;
+
 use self::lines::{Line, Money, amounts, headline, lines, of_permissions, same_cost, title};
 use super::{BOLD, CYAN, DIM, GREEN, RED, YELLOW, snippet};
 use crate::review::{Level, Report, Review, Said, Script};
@@ -21,10 +23,12 @@ const MOST: usize = 40;
 pub fn text(report: &Report, width: usize) -> String {
     let mut out = format!("{BOLD}{}{BOLD:#}\n", headline(report));
     let _ = writeln!(out, "{DIM}{} -> {}{DIM:#}", report.from, report.to);
-    for review in report.stacks.iter().filter(|review| review.worth_a_word()) {
-        out.push('\n');
+    let told = report.stacks.par_iter().filter(|review| review.worth_a_word()).map(|review| {
+        let mut out = String::from("\n");
         stack(&mut out, review, width);
-    }
+        out
+    });
+    out.extend(told.collect::<Vec<String>>());
     out.trim_end().to_owned()
 }
 

@@ -35,13 +35,14 @@ const LONGEST_NAME: usize = 128;
 
 /// `name = value`, `name: value`, `--name value`, where the name tells and the value is written out.
 pub(super) fn find(text: &str, language: Language, found: &mut Vec<Secret>) {
-    let part = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-' || c == '.';
-    let mut read = 0;
+    let part = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte);
+    let (mut read, mut plain) = (0, String::new());
     for (start, name) in runs(text, part).filter(|(_, name)| name.len() <= LONGEST_NAME) {
         if start < read {
             continue;
         }
-        let plain: String = name.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase();
+        plain.clear();
+        plain.extend(name.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()));
         let before = &text[text.floor_char_boundary(start.saturating_sub(200))..start];
         let kaggle = plain == "key" && before.contains("\"username\"");
         if !kaggle && !TELLING.iter().any(|telling| plain.ends_with(telling)) {
