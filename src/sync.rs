@@ -1,13 +1,17 @@
-//! The declared uploads: files of this machine that belong in a bucket, sent once. A manifest in home tells size, SHA-256
+//! The declared uploads: files of this machine, in a folder or in a zip, that belong in a bucket, sent once. A manifest in home tells size, SHA-256
 //! and time of what was sent, a listing whether it is still there as sent; a file is read again only where neither knows
 //! it. It takes nothing away unless it is asked to, and never what a job writes.
 
+mod choice;
+mod fruits;
+mod local;
+mod look;
 mod manifest;
 mod send;
 mod walk;
+mod zip;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::File;
 use std::io::{self, Read};
 use std::path::PathBuf;
 
@@ -17,11 +21,13 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use self::manifest::{Entries, Manifest, Sent};
-use self::walk::{Local, MOST_ENTRIES, walk};
 use crate::cloud::error::CloudError;
 use crate::resource::{Address, Cx};
 use crate::stack::{FeatureJob, Job, Place, Stack, Upload};
 
+pub use self::fruits::{DataSet, data_sets};
+pub use self::local::Local;
+pub use self::look::{Look, look};
 pub use self::send::send;
 
 /// One declared upload, held against what is there.
@@ -41,6 +47,15 @@ pub struct Batch {
     /// Whether those are to go.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub delete: bool,
+    /// What they are, or are a part of, as far as their names tell.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub data_set: Option<DataSet>,
+    /// What of it is sent, and what was asked for and is not there.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
+    /// Whether less than all of it was asked for.
+    #[serde(skip)]
+    pub chosen: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub warning: Option<String>,
     #[serde(skip)]
@@ -93,17 +108,20 @@ pub async fn survey(
         send: 0,
         extra: vec![],
         delete: false,
+        data_set: None,
+        notes: vec![],
+        chosen: upload.chooses(),
         warning: None,
         missing: vec![],
         manifest,
         bucket_address,
         bucket: bucket.into(),
     };
-    if !upload.from.exists() {
+    let Some(Look { files: local, data_set, notes }) = look(upload)? else {
         batch.warning = Some(format!("{} does not exist: nothing will be sent to {}", upload.from.display(), batch.to));
         return Ok(batch);
-    }
-    let local = walk(upload, MOST_ENTRIES)?;
+    };
+    (batch.data_set, batch.notes) = (data_set, notes);
     (batch.files, batch.bytes) = (local.len(), local.iter().map(|local| local.size).sum());
     batch.extra = extra(&local, &there, upload, stack);
     let entries = std::mem::take(&mut batch.manifest.entries);
@@ -163,28 +181,28 @@ enum Is {
 }
 
 /// Whether a file is there as it is here. Read is only what may be the same and was written since it was sent, or is
-/// not in the manifest.
+/// not in the manifest; an entry of a zip also where the zip is another, or tells another CRC-32 of it.
 fn compare(local: &Local, there: Option<&There>, sent: Option<&Sent>) -> Result<Is, CloudError> {
     let Some(there) = there.filter(|there| there.size == local.size) else { return Ok(Is::Missing) };
     let sent = sent.filter(|sent| sent.size == local.size && sent.etag == there.etag);
-    if sent.is_some_and(|sent| sent.modified.is_some() && sent.modified == local.modified) {
+    let (modified, packed) = (local.modified, local.packed());
+    if sent.is_some_and(|sent| sent.modified.is_some() && (sent.modified, sent.packed) == (modified, packed)) {
         return Ok(Is::Known);
     }
-    let cannot = |e: io::Error| CloudError::failed(format!("{} cannot be read: {e}", local.path.display()));
-    let file = || File::open(&local.path).map_err(cannot);
+    let cannot = |error: io::Error| local.unreadable(&error);
     // What S3 tells of an object that no KMS key encrypts and that came in one piece.
-    if sent.is_none() && there.etag != hex::encode(hash::<Md5>(file()?).map_err(cannot)?) {
+    if sent.is_none() && there.etag != hex::encode(hash::<Md5>(local.open()?).map_err(cannot)?) {
         return Ok(Is::Missing);
     }
-    let sha256 = hex::encode(hash::<Sha256>(file()?).map_err(cannot)?);
+    let sha256 = hex::encode(hash::<Sha256>(local.open()?).map_err(cannot)?);
     if sent.is_some_and(|sent| sent.sha256 != sha256) {
         return Ok(Is::Missing);
     }
-    Ok(Is::Learned(Sent { size: local.size, sha256, etag: there.etag.clone(), modified: local.modified }))
+    Ok(Is::Learned(Sent { size: local.size, sha256, etag: there.etag.clone(), modified, packed }))
 }
 
 /// What a file hashes to, read piece by piece.
-fn hash<D: Digest>(mut file: File) -> io::Result<md5::digest::Output<D>> {
+fn hash<D: Digest>(mut file: impl Read) -> io::Result<md5::digest::Output<D>> {
     let (mut hash, mut piece) = (D::new(), vec![0; 1 << 16]);
     loop {
         match file.read(&mut piece)? {
@@ -208,6 +226,7 @@ fn extra(local: &[Local], there: &BTreeMap<String, There>, upload: &Upload, stac
 mod tests {
     use std::path::Path;
 
+    use super::local::At;
     use super::*;
 
     #[test]
@@ -215,9 +234,10 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("a.jpg");
         std::fs::write(&path, b"apple").expect("written");
-        let local = |modified| Local { path: path.clone(), key: "images/a.jpg".into(), size: 5, modified };
+        let local = |modified| Local { at: At::Disk(path.clone()), key: "images/a.jpg".into(), size: 5, modified };
         let there = |etag: &str| There { size: 5, etag: etag.into() };
-        let sent = |sha256: &str, modified| Sent { size: 5, sha256: sha256.into(), etag: "e".into(), modified };
+        let sent =
+            |sha256: &str, modified| Sent { size: 5, sha256: sha256.into(), etag: "e".into(), modified, packed: None };
         let of_apple = "3a7bd3e2360a3d29eea436fcfb7e44c735d117c42d1c1835420b6b9942dd4f1b";
         let word = |local: &Local, there: Option<&There>, sent: Option<&Sent>| match compare(local, there, sent) {
             Ok(Is::Known) => "known",
@@ -252,7 +272,7 @@ mod tests {
         stack.uploads[0].to = Place::new("data", "");
         let key = |key: &str| (key.to_owned(), There { size: 1, etag: String::new() });
         let there = ["a/1.jpg", "a/2.jpg", "more/3.jpg", "out/features/x", "out/pca/y", "out/other"].map(key).into();
-        let local = [Local { path: "a/1.jpg".into(), key: "a/1.jpg".into(), size: 1, modified: None }];
+        let local = [Local { at: At::Disk("a/1.jpg".into()), key: "a/1.jpg".into(), size: 1, modified: None }];
         assert_eq!(extra(&local, &there, &stack.uploads[0], &stack), ["a/2.jpg", "out/other"]);
         assert_eq!(extra(&[], &BTreeMap::new(), &stack.uploads[1], &stack), Vec::<String>::new());
     }

@@ -7,6 +7,7 @@ mod drift;
 pub(crate) mod fields;
 mod fleets;
 mod life;
+mod uploads;
 
 use std::collections::BTreeSet;
 

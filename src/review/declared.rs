@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use crate::stack::{
-    Bootstrap, BootstrapWork, Cluster, Configuration, Job, JobWork, Links, OnFailure, PackagesFrom, Stack, Weights,
+    Bootstrap, BootstrapWork, Cluster, Configuration, Job, JobWork, Links, OnFailure, PackagesFrom, Stack, Upload,
+    Weights,
 };
 
 /// A value that differs; `None` is unsaid.
@@ -50,9 +51,7 @@ pub(super) fn quiet(old: &Stack, new: &Stack) -> Vec<Said> {
         say("eur_per_usd".into(), eur_per_usd.map(text));
         let mut sent: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
         for upload in uploads {
-            let links = if upload.links == Links::Follow { " (links followed)" } else { "" };
-            let from = format!("{}{links}", upload.from.display());
-            sent.entry(upload.to.to_string()).or_default().insert(from);
+            sent.entry(upload.to.to_string()).or_default().insert(of_upload(upload));
         }
         for (to, from) in sent {
             say(format!("uploads.{to}"), Some(from.into_iter().collect::<Vec<_>>().join(", ")));
@@ -63,6 +62,15 @@ pub(super) fn quiet(old: &Stack, new: &Stack) -> Vec<Said> {
         all
     };
     differences(&values(old, new), &values(new, old))
+}
+
+/// `images.zip (Test, 10 classes x 50 images)`.
+fn of_upload(upload: &Upload) -> String {
+    let links = (upload.links == Links::Follow).then(|| "links followed".to_owned());
+    let (split, sample) = (upload.split.map(text), upload.sample.map(text));
+    let told: Vec<String> = [split, sample, links].into_iter().flatten().collect();
+    let told = if told.is_empty() { String::new() } else { format!(" ({})", told.join(", ")) };
+    format!("{}{told}", upload.from.display())
 }
 
 fn of_job(key: &str, job: &Job, say: &mut impl FnMut(String, Option<String>)) {
@@ -223,4 +231,23 @@ pub(super) fn as_written(stack: &Stack, folder: &Path) -> Stack {
         }
     }
     stack
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_chosen_of_an_upload_is_told_with_it() {
+        let upload = |more: &str| {
+            let text = format!(
+                "stack: s\nregion: eu-west-3\nowner: o@fruits.example\nbuckets: {{data: {{}}}}\nuploads: [{{from: a.zip, to: data/a/{more}}}]\n"
+            );
+            crate::stack::load_text("s.yaml", text, Path::new("")).expect("a stack").stack
+        };
+        let told = quiet(&upload(""), &upload(", split: Test, sample: {classes: 10, images: 50}, links: follow"));
+        let value = |text: &str| Some(text.to_owned());
+        let to = value("a.zip (Test, 10 classes x 50 images, links followed)");
+        assert_eq!(told, [Said { field: "uploads.data/a/".into(), from: value("a.zip"), to }]);
+    }
 }

@@ -20,10 +20,10 @@ mod read;
 mod release;
 mod schema;
 mod secrets;
+mod upload;
 mod waiver;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
 
 use jiff::Timestamp;
 use schemars::JsonSchema;
@@ -46,6 +46,7 @@ pub use load::{Broken, Loaded, Source, check_script, load, load_from, load_scrip
 pub use quantity::{Money, Period};
 pub use release::Release;
 pub use schema::schema;
+pub use upload::{Links, Sample, Split, Upload};
 pub(crate) use waiver::waive;
 pub use waiver::{Waived, Waiver, today};
 
@@ -75,7 +76,7 @@ pub struct Stack {
     /// Buckets by key. A bucket is called `<stack>-<key>-<account>` unless it has a name.
     #[serde(default)]
     pub buckets: BTreeMap<String, Bucket>,
-    /// Local files that belong in the buckets.
+    /// Files of this machine that belong in the buckets: folders, and zips as Kaggle serves them.
     #[serde(default)]
     pub uploads: Vec<Upload>,
     #[serde(default)]
@@ -203,30 +204,6 @@ impl Bucket {
             Self::Ours(_) => None,
         }
     }
-}
-
-/// A folder of this machine, and where its files go.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Upload {
-    /// A file or folder, relative to the stack's file.
-    pub from: PathBuf,
-    /// A bucket's key and a prefix in it, as in `data/images/`.
-    pub to: Place,
-    /// What becomes of symbolic links below `from`.
-    #[serde(default)]
-    pub links: Links,
-}
-
-/// What becomes of symbolic links in an uploaded folder. What `from` itself says may be anywhere.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Links {
-    /// They may lead within the folder; one that leads out of it stops the upload.
-    #[default]
-    Within,
-    /// They are followed wherever they lead.
-    Follow,
 }
 
 /// Who the cluster acts as.
@@ -395,7 +372,7 @@ impl Stack {
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
-    use std::path::Path;
+    use std::path::{Path, PathBuf};
 
     use super::*;
 

@@ -23,6 +23,18 @@ pub(super) struct Sent {
     /// When the file was last written, in nanoseconds since 1970: while that stays, it is not read again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) modified: Option<u64>,
+    /// Of an entry of a zip: the time is that of the zip.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) packed: Option<Packed>,
+}
+
+/// What tells an entry of a zip from another of the same length, unread.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Packed {
+    /// Bytes of the zip.
+    pub(super) archive: u64,
+    /// The entry's CRC-32, as the zip tells it.
+    pub(super) crc: u32,
 }
 
 /// By key.
@@ -44,6 +56,8 @@ pub(super) struct Manifest {
     pub(super) entries: Entries,
     /// What is in no object of home yet.
     new: Entries,
+    /// Whether its object tells of what is gone.
+    gone: bool,
     /// Whether its object says that there may be parts.
     open: bool,
     /// Keys of the parts.
@@ -54,8 +68,8 @@ impl Manifest {
     /// Reads it, with the parts that an upload left behind which did not come to its end.
     pub(super) async fn read(cx: &Cx, home: &str, to: &str) -> Result<Self, CloudError> {
         let name = format!("fruitsinfra/uploads/{}", fingerprint(to));
-        let mut manifest =
-            Self { home: home.into(), name, entries: Entries::new(), new: Entries::new(), open: false, parts: vec![] };
+        let (entries, new, parts) = (Entries::new(), Entries::new(), vec![]);
+        let mut manifest = Self { home: home.into(), name, entries, new, gone: false, open: false, parts };
         // What cannot be read is written anew.
         let whole = cx.cloud.get_object(home, &manifest.key()).await?;
         let whole: Whole = whole.and_then(|(body, _)| serde_json::from_slice(&body).ok()).unwrap_or_default();
@@ -81,6 +95,14 @@ impl Manifest {
         self.new.insert(key, sent);
     }
 
+    /// Forgets what is taken away: the next fold leaves it out.
+    pub(super) fn forget(&mut self, keys: &[String]) {
+        for key in keys {
+            self.new.remove(key);
+            self.gone |= self.entries.remove(key).is_some();
+        }
+    }
+
     /// How many entries are in no object of home.
     pub(super) fn unkept(&self) -> usize {
         self.new.len()
@@ -103,7 +125,7 @@ impl Manifest {
 
     /// Writes all of it as one object, in place of the parts.
     pub(super) async fn fold(&mut self, cx: &Cx) -> Result<(), CloudError> {
-        if self.new.is_empty() && !self.open {
+        if self.new.is_empty() && !self.open && !self.gone {
             return Ok(());
         }
         let parts = std::mem::take(&mut self.parts);
@@ -121,6 +143,7 @@ impl Manifest {
     async fn whole(&mut self, cx: &Cx) -> Result<(), CloudError> {
         self.put(cx, &self.key(), &Whole { open: self.open, files: Cow::Borrowed(&self.entries) }).await?;
         self.new.clear();
+        self.gone = false;
         Ok(())
     }
 

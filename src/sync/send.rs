@@ -4,14 +4,16 @@
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use sha2::{Digest, Sha256};
+use tokio::sync::Semaphore;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::task::JoinSet;
 
+use super::local::{At, Local, modified};
 use super::manifest::Sent;
-use super::walk::{Local, modified};
 use super::{Batch, hash};
 use crate::cloud::Cloud;
 use crate::cloud::error::CloudError;
@@ -39,10 +41,11 @@ pub async fn send(cx: &Cx, batch: Batch, events: &UnboundedSender<Event>) -> Res
     let (begun, mut told) = (Instant::now(), None::<Instant>);
     let (of, mut files, mut bytes) = (missing.len(), 0, 0);
     let (mut waiting, mut flying, mut broken) = (missing.into_iter(), JoinSet::new(), None);
+    let large = Arc::new(Semaphore::new(1));
     loop {
         while flying.len() < AT_ONCE && broken.is_none() && !cx.cancel.requested() {
             let Some(local) = waiting.next() else { break };
-            flying.spawn(put(cx.cloud.clone(), bucket.clone(), local));
+            flying.spawn(put(cx.cloud.clone(), bucket.clone(), local, large.clone()));
         }
         let sent = tokio::select! {
             biased;
@@ -76,6 +79,10 @@ pub async fn send(cx: &Cx, batch: Batch, events: &UnboundedSender<Event>) -> Res
         manifest.keep(cx).await?;
         return Err(error);
     }
+    // What is taken away was no longer sent: whoever asks for what was, as `results` does, must not be told of it.
+    if delete {
+        manifest.forget(&extra);
+    }
     manifest.fold(cx).await?;
     if delete && !extra.is_empty() {
         let objects = extra.len();
@@ -85,20 +92,23 @@ pub async fn send(cx: &Cx, batch: Batch, events: &UnboundedSender<Event>) -> Res
     Ok(())
 }
 
-async fn put(cloud: Cloud, bucket: String, local: Local) -> Result<(String, Sent), CloudError> {
-    let path = local.path.clone();
-    let cannot = |why: String| CloudError::failed(format!("{} {why}", local.path.display()));
-    let read = tokio::task::spawn_blocking(move || Contents::of(&path)).await;
-    let read = read.map_err(|error| CloudError::bug(error.to_string()))?;
-    let Contents { body, size, sha256, modified: before } =
-        read.map_err(|error| cannot(format!("cannot be read: {error}")))?;
-    let content = body.map_or_else(|| Content::File(&local.path, size), Content::Bytes);
+async fn put(cloud: Cloud, bucket: String, local: Local, large: Arc<Semaphore>) -> Result<(String, Sent), CloudError> {
+    // The large of a zip take turns: they cannot be read twice, and so many at once would not fit.
+    let _turn = match &local.at {
+        At::Zip(..) if local.size > IN_MEMORY => large.acquire_owned().await.ok(),
+        _ => None,
+    };
+    let read = tokio::task::spawn_blocking(move || Contents::of(&local).map(|contents| (local, contents))).await;
+    let (local, contents) = read.map_err(|error| CloudError::bug(error.to_string()))??;
+    let Contents { body, size, sha256, of: before } = contents;
+    let content = body.map_or_else(|| Content::File(local.file(), size), Content::Bytes);
     let etag = cloud.send_object(&bucket, &local.key, content, &sha256).await?;
-    let after = tokio::fs::metadata(&local.path).await.map_err(|error| cannot(format!("cannot be read: {error}")))?;
-    if after.len() != size || modified(&after) != before {
-        return Err(cannot("changed while it was being sent".into()));
+    let after = tokio::fs::metadata(local.file()).await.map_err(|error| local.unreadable(&error))?;
+    if (after.len(), modified(&after)) != before {
+        return Err(local.cannot("changed while it was being sent"));
     }
-    Ok((local.key, Sent { size, sha256: hex::encode(sha256), etag, modified: before }))
+    let (packed, modified) = (local.packed(), before.1);
+    Ok((local.key, Sent { size, sha256: hex::encode(sha256), etag, modified, packed }))
 }
 
 /// A file as it is now.
@@ -107,20 +117,41 @@ struct Contents {
     body: Option<Vec<u8>>,
     size: u64,
     sha256: [u8; 32],
-    modified: Option<u64>,
+    /// Size and time of the file of the disk that it is, or is in.
+    of: (u64, Option<u64>),
 }
 
 impl Contents {
-    fn of(path: &Path) -> io::Result<Self> {
-        let mut file = File::open(path)?;
-        let told = file.metadata()?;
-        let (size, modified) = (told.len(), modified(&told));
-        if size > IN_MEMORY {
-            return Ok(Self { body: None, size, sha256: hash::<Sha256>(file)?.into(), modified });
+    fn of(local: &Local) -> Result<Self, CloudError> {
+        let unreadable = |error: io::Error| local.unreadable(&error);
+        match &local.at {
+            At::Disk(path) => Self::of_file(path).map_err(unreadable),
+            At::Zip(zip, _) => {
+                // Nothing larger is chosen, whatever is in it: reading ends where the size ends that was told.
+                let body = read(local.open()?, local.size).map_err(unreadable)?;
+                Ok(Self::whole(body, (zip.size, zip.modified)))
+            }
         }
-        let mut body = Vec::with_capacity(usize::try_from(size).unwrap_or_default());
-        file.read_to_end(&mut body)?;
-        let (size, sha256) = (body.len() as u64, Sha256::digest(&body).into());
-        Ok(Self { body: Some(body), size, sha256, modified })
     }
+
+    fn of_file(path: &Path) -> io::Result<Self> {
+        let file = File::open(path)?;
+        let told = file.metadata()?;
+        let of = (told.len(), modified(&told));
+        if told.len() > IN_MEMORY {
+            return Ok(Self { body: None, size: told.len(), sha256: hash::<Sha256>(file)?.into(), of });
+        }
+        Ok(Self::whole(read(file, told.len())?, of))
+    }
+
+    fn whole(body: Vec<u8>, of: (u64, Option<u64>)) -> Self {
+        let (size, sha256) = (body.len() as u64, Sha256::digest(&body).into());
+        Self { body: Some(body), size, sha256, of }
+    }
+}
+
+fn read(mut from: impl Read, size: u64) -> io::Result<Vec<u8>> {
+    let mut body = Vec::with_capacity(usize::try_from(size).unwrap_or_default());
+    from.read_to_end(&mut body)?;
+    Ok(body)
 }

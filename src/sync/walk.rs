@@ -1,36 +1,15 @@
-//! The files of this machine that an upload means: what is below a path, and under which keys it will lie. It reads no
-//! file's content, and never follows a link out of the folder unless that is said.
+//! The files below a folder of this machine. It reads no file's content, and never follows a link out of the folder unless
+//! that is said.
 
-use std::fs::Metadata;
-use std::path::{Path, PathBuf};
-use std::time::UNIX_EPOCH;
+use std::path::Path;
 
 use walkdir::WalkDir;
 
+use super::local::{At, Local, modified};
 use crate::cloud::error::CloudError;
 use crate::stack::{Links, Upload};
 
-/// More entries than these no folder of images has; links among folders can make any number of a few.
-pub(super) const MOST_ENTRIES: usize = 1_000_000;
-
-/// The longest key S3 takes, in bytes.
-const LONGEST_KEY: usize = 1_024;
-
-/// A file of this machine.
-#[derive(Clone, Debug)]
-pub(super) struct Local {
-    pub(super) path: PathBuf,
-    pub(super) key: String,
-    pub(super) size: u64,
-    pub(super) modified: Option<u64>,
-}
-
-/// When a file was last written, in nanoseconds since 1970; `None` where its file system does not tell.
-pub(super) fn modified(told: &Metadata) -> Option<u64> {
-    u64::try_from(told.modified().ok()?.duration_since(UNIX_EPOCH).ok()?.as_nanos()).ok()
-}
-
-/// The files below an upload's path, in order, with the part of their path that becomes the key.
+/// The files below an upload's path, each with the rest of its path as its key.
 pub(super) fn walk(upload: &Upload, most: usize) -> Result<Vec<Local>, CloudError> {
     let from = &upload.from;
     let failed =
@@ -64,20 +43,13 @@ pub(super) fn walk(upload: &Upload, most: usize) -> Result<Vec<Local>, CloudErro
             .ok()
             .filter(|r| !r.as_os_str().is_empty())
             .map_or_else(|| path.file_name().map(Path::new), Some);
-        let unfit = |why: &str| Err(CloudError::failed(format!("{} {why}", path.display())));
         let Some(key) = relative.and_then(Path::to_str) else {
-            return unfit("has a name that is not UTF-8, which S3 cannot hold");
+            let message = format!("{} has a name that is not UTF-8, which S3 cannot hold", path.display());
+            return Err(CloudError::failed(message));
         };
-        // S3 would take them, and no listing of it could be read: XML has no such characters.
-        if key.contains(|c: char| c.is_control() || matches!(c, '\u{fffe}' | '\u{ffff}')) {
-            return unfit("has a control character in its name, which no listing of S3 can show");
-        }
-        if upload.to.prefix.len() + key.len() > LONGEST_KEY {
-            return unfit(&format!("makes a key of more than {LONGEST_KEY} bytes, which S3 does not take"));
-        }
         let told = entry.metadata().map_err(|error| failed(&error))?;
-        let key = format!("{}{key}", upload.to.prefix);
-        found.push(Local { path: path.to_owned(), key, size: told.len(), modified: modified(&told) });
+        let (at, key) = (At::Disk(path.to_owned()), key.to_owned());
+        found.push(Local { at, key, size: told.len(), modified: modified(&told) });
     }
     Ok(found)
 }
@@ -86,6 +58,7 @@ pub(super) fn walk(upload: &Upload, most: usize) -> Result<Vec<Local>, CloudErro
 mod tests {
     use std::os::unix::fs::symlink;
 
+    use super::super::look::among;
     use super::*;
     use crate::cloud::error::Class;
     use crate::stack::Place;
@@ -101,11 +74,12 @@ mod tests {
     }
 
     fn upload(from: &Path, links: Links) -> Upload {
-        Upload { from: from.to_owned(), to: Place::new("data", "images/"), links }
+        Upload { from: from.to_owned(), to: Place::new("data", "images/"), links, split: None, sample: None }
     }
 
     fn keys(from: &Path, links: Links) -> Result<Vec<String>, CloudError> {
-        let keys = walk(&upload(from, links), 100)?.into_iter().map(|local| local.key);
+        let found = among(&upload(from, links), 100)?.expect("is there");
+        let keys = found.files.into_iter().map(|local| local.key);
         Ok(keys.map(|key| key.strip_prefix("images/").expect("below").to_owned()).collect())
     }
 
@@ -171,7 +145,7 @@ mod tests {
             let error = keys(folder.path(), Links::Within).expect_err("is unfit");
             assert!(error.message.contains(why), "{error}");
         }
-        let fits = format!("{0}/{0}/{0}/{0}/{1}", "m".repeat(200), "n".repeat(LONGEST_KEY - 7 - 804));
+        let fits = format!("{0}/{0}/{0}/{0}/{1}", "m".repeat(200), "n".repeat(1_024 - 7 - 804));
         assert_eq!(keys(folder(&[&fits]).path(), Links::Within).expect("fits"), [fits]);
     }
 }

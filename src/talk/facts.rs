@@ -4,7 +4,6 @@
 use std::path::Path;
 
 use serde::Serialize;
-use walkdir::WalkDir;
 
 use crate::blueprint;
 use crate::cloud::surroundings::NO_ACCOUNT;
@@ -12,6 +11,7 @@ use crate::job::{self, Executor};
 use crate::residency::EuRegion;
 use crate::script::told::Lang;
 use crate::stack::{Cluster, FeatureJob, Group, Job, ScalingUnit, Stack, Weights};
+use crate::sync;
 use crate::weights::{self, Known, Size};
 
 /// The most that may be, and the least.
@@ -157,16 +157,10 @@ pub fn region(region: EuRegion, lang: Lang) -> &'static str {
 /// Images that a job would find, as far as declared uploads of this machine tell: files that end as images do.
 pub fn images(stack: &Stack, features: &FeatureJob) -> Option<u64> {
     let uploads: Vec<_> = stack.uploads.iter().filter(|upload| features.input.holds(&upload.to)).collect();
-    let here = !uploads.is_empty() && uploads.iter().all(|upload| upload.from.exists());
-    here.then(|| {
-        let files = uploads.iter().flat_map(|upload| WalkDir::new(&upload.from).follow_links(true));
-        let files = files.take(MOST).filter_map(Result::ok).filter(|entry| entry.file_type().is_file());
-        files.filter(|entry| FeatureJob::is_image(&entry.file_name().to_string_lossy())).count() as u64
-    })
+    let looked = uploads.iter().map(|upload| sync::look(upload).ok().flatten());
+    let counts = looked.map(|look| look.map(|look| look.images() as u64)).collect::<Option<Vec<_>>>()?;
+    (!counts.is_empty()).then(|| counts.into_iter().sum())
 }
-
-/// Links among folders can make any number of files of a few.
-const MOST: usize = 1_000_000;
 
 #[cfg(test)]
 mod tests {

@@ -181,7 +181,7 @@ pub(super) fn shown(value: &Value) -> String {
 }
 
 fn upload(out: &mut String, batch: &Batch, width: usize) {
-    let Batch { from, to, files, bytes: size, send, extra, delete, warning, .. } = batch;
+    let Batch { from, to, files, bytes: size, send, extra, delete, data_set, notes, chosen, warning, .. } = batch;
     if let Some(warning) = warning {
         let _ = writeln!(out, "{YELLOW}  !{YELLOW:#} {:width$}  {warning}", "upload");
         return;
@@ -200,9 +200,14 @@ fn upload(out: &mut String, batch: &Batch, width: usize) {
             from.display()
         );
     }
+    for line in data_set.iter().map(ToString::to_string).chain(notes.iter().cloned()) {
+        let _ = writeln!(out, "{DIM}    {:width$}  {line}{DIM:#}", "upload");
+    }
     if let Some(first) = extra.first() {
         let name = if extra.len() > 1 { format!("{first}, ...") } else { first.clone() };
-        let more = format!("{} of {to} that {} lacks ({name})", counted(extra.len(), "object"), from.display());
+        let from = from.display();
+        let which = if *chosen { format!("not chosen of {from}") } else { format!("that {from} lacks") };
+        let more = format!("{} of {to} {which} ({name})", counted(extra.len(), "object"));
         let _ = match delete {
             true => writeln!(out, "{RED}  -{RED:#} {:width$}  {more}", "upload"),
             false => writeln!(out, "{DIM}    {:width$}  {more}: stays; `sync --delete` takes it away{DIM:#}", "upload"),

@@ -31,7 +31,7 @@ pub(crate) struct Case {
 }
 
 impl Case {
-    fn quiet(self) -> Self {
+    pub(crate) fn quiet(self) -> Self {
         Self { effect: Effect::Ours, ..self }
     }
 
@@ -121,7 +121,6 @@ pub(crate) fn cases(theirs: &Theirs) -> Vec<Case> {
         case("limits.lift_protection", json!(false), json!(true)),
         case("eur_per_usd", Value::Null, json!(0.92)).quiet(),
         case("kms_key", Value::Null, json!(key(1))),
-        case("uploads.0.links", json!("within"), json!("follow")).quiet(),
         case("buckets.data.name", Value::Null, json!("{stack}-data-of-ours")),
         case("buckets.data.versioning", json!(false), json!(true)),
         case("buckets.data.expire", json!({}), json!({"features/": "30d", "pca/": "60d"})),
@@ -198,6 +197,7 @@ pub(crate) fn cases(theirs: &Theirs) -> Vec<Case> {
     ];
     all.extend(of_groups());
     all.extend(super::fleets::cases());
+    all.extend(super::uploads::cases());
     all
 }
 

@@ -1,9 +1,15 @@
-//! `sync`: what is sent, what is not sent again, what stays and what goes; and a kill in the midst of many files.
+//! `sync`: what is sent, what is not sent again, what stays and what goes; a sample out of a zip; and a kill in the midst
+//! of many files.
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::io::Write;
+use std::path::Path;
 use std::time::Duration;
 
+use flate2::Compression;
+use flate2::write::DeflateEncoder;
+use rawzip::{CompressionMethod, ZipArchiveWriter};
 use serde_json::json;
 
 use crate::support::control::until;
@@ -79,6 +85,118 @@ fn what_is_there_is_not_sent_again_and_what_else_is_there_goes_only_if_asked_to(
     assert_eq!(told, ["plan", "summary"]);
     aws.plan(STACK).expect(0);
 }
+
+/// A zip as Kaggle serves it: three classes in two parts, and what lies beside them.
+fn kaggle(path: &Path) {
+    let mut zip = ZipArchiveWriter::new(fs::File::create(path).expect("a zip"));
+    let mut names = vec!["fruits-360/LICENSE".to_owned(), "fruits-360/test-multiple_fruits/0.jpg".to_owned()];
+    for (split, images) in [("Training", 5), ("Test", 2)] {
+        for class in ["Kiwi", "Fig", "Apple"] {
+            names.extend((0..images).map(|number| format!("fruits-360/{split}/{class}/{number}_100.jpg")));
+        }
+    }
+    for name in names {
+        let begun = zip.new_file(&name).compression_method(CompressionMethod::DEFLATE).start();
+        let (mut entry, config) = begun.expect("an entry");
+        let mut data = config.wrap(DeflateEncoder::new(&mut entry, Compression::default()));
+        data.write_all(name.rsplit('/').next().expect("a name").repeat(9).as_bytes()).expect("written");
+        let (encoder, told) = data.finish().expect("counted");
+        encoder.finish().expect("deflated");
+        entry.finish(told).expect("finished");
+    }
+    zip.finish().expect("a directory");
+}
+
+#[test]
+fn a_sample_of_a_zip_is_sent_once_grows_and_shrinks() {
+    let aws = Aws::start();
+    let oracle = aws.oracle("eu-west-3");
+    let zip = aws.folder().join("out/fruits.zip");
+    kaggle(&zip);
+    aws.up(STACK).expect(0);
+    let wants = |from: &str, to: &str| aws.edit("stacks/demo.yaml", from, to);
+    let sample = "{from: ../out/fruits.zip, to: data/fruits/, split: Training, sample: {classes: 2, images: 2}}";
+    wants("{from: ../out/images, to: data/images/}", sample);
+    let plan = aws.plan(STACK).expect(2).out;
+    assert!(plan.contains("sent of it: Training, 2 of 3 classes x 2 images"), "{plan}");
+    let sent = sync(&aws, &[]).expect(0);
+    insta::assert_snapshot!(sent.out, @"
+    fruits-demo in eu-west-3 (Paris), account 000000000000
+
+      > upload       stacks/../out/fruits.zip -> s3://fruits-demo-data-000000000000/fruits/  (4 files, 324 B, all to send)
+        upload       laid out as Fruits-360, 3 classes, 15 Training and 6 Test images, in fruits-360/: a version that is not known here
+        upload       sent of it: Training, 2 of 3 classes x 2 images
+
+    Plan: 4 files to send, 2 kept.
+        sent 4 files, 324 B -> s3://fruits-demo-data-000000000000/fruits/
+    ");
+    let there = || -> Vec<String> { oracle.objects(BUCKET, "fruits/").into_keys().collect() };
+    let first = there();
+    assert_eq!(first, SAMPLE);
+
+    // What the zip tells of its entries is as it was: what they hold is not even looked at.
+    let (whole, time) =
+        (fs::read(&zip).expect("a zip"), fs::metadata(&zip).expect("there").modified().expect("a time"));
+    let mut broken = whole.clone();
+    broken[..whole.len() / 2].fill(0);
+    let put = |data: &[u8], time| {
+        fs::write(&zip, data).expect("written");
+        fs::File::options().write(true).open(&zip).expect("a zip").set_modified(time).expect("a time");
+    };
+    put(&broken, time);
+    let settled = sync(&aws, &["--output", "json"]).expect(0);
+    let told: Vec<_> = settled.lines().into_iter().map(|line| line["event"].clone()).collect();
+    assert_eq!(told, ["plan", "summary"]);
+    let upload = &settled.lines()[0]["plan"]["uploads"][0];
+    assert_eq!((&upload["send"], &upload["files"]), (&json!(0), &json!(4)));
+    let counted = json!({"root": "fruits-360/", "classes": 3, "training": 15, "test": 6});
+    assert_eq!(upload["data_set"], counted);
+    // Written since, it is looked at.
+    let later = time + Duration::from_mins(1);
+    put(&broken, later);
+    let error = sync(&aws, &[]).expect(1).err;
+    assert!(error.contains("stacks/../out/fruits.zip: fruits-360/Training/"), "{error}");
+    put(&whole, later);
+    aws.forget_calls();
+    sync(&aws, &[]).expect(0);
+    assert!(!aws.calls().iter().any(|call| call.operation == "PutObject" && call.path.contains("fruits/")));
+
+    // A larger sample holds the smaller.
+    wants("images: 2}", "images: 3}");
+    let more = sync(&aws, &[]).expect(0).out;
+    assert!(more.contains("(6 files, 486 B, 2 to send)"), "{more}");
+    assert!(first.iter().all(|key| there().contains(key)) && there().len() == 6);
+    wants("classes: 2, images: 3}", "classes: 1, images: 1}");
+    let less = sync(&aws, &[]).expect(0);
+    insta::assert_snapshot!(less.out, @"
+    fruits-demo in eu-west-3 (Paris), account 000000000000
+
+        upload       laid out as Fruits-360, 3 classes, 15 Training and 6 Test images, in fruits-360/: a version that is not known here
+        upload       sent of it: Training, 1 of 3 classes x 1 image
+        upload       5 objects of s3://fruits-demo-data-000000000000/fruits/ not chosen of stacks/../out/fruits.zip (fruits/Apple/1_100.jpg, ...): stays; `sync --delete` takes it away
+    Nothing to do: 2 resources as declared.
+    ");
+    assert_eq!(there().len(), 6);
+    // What was taken away is no longer told as sent: `results` holds a job's rows against that.
+    let told =
+        || -> usize { oracle.objects("fruits-demo-home-000000000000", "fruitsinfra/uploads/").into_values().sum() };
+    let before = told();
+    sync(&aws, &["--delete"]).expect(0);
+    assert_eq!(there(), [SAMPLE[2]]);
+    assert!(told() + 500 < before, "{} of {before}", told());
+    aws.plan(STACK).expect(0);
+
+    wants("split: Training, sample: {classes: 1, images: 1}", "split: Training, sample: {classes: 9}");
+    let all = sync(&aws, &[]).expect(0).out;
+    assert!(all.contains("9 classes were asked for: there are 3"), "{all}");
+    wants("../out/fruits.zip,", "../out/fruits.zip/fruits-360/Test,");
+    let error = sync(&aws, &[]).expect(1).err;
+    assert!(error.contains("fruits.zip/fruits-360/Test has no Training/<Class>/<image>.jpg"), "{error}");
+}
+
+/// What two images of two classes are, for good.
+const SAMPLE: [&str; 4] =
+    ["fruits/Apple/3_100.jpg", "fruits/Apple/4_100.jpg", "fruits/Fig/2_100.jpg", "fruits/Fig/4_100.jpg"];
 
 #[test]
 fn a_sync_of_many_files_that_is_killed_sends_no_more_than_what_was_under_way_again() {

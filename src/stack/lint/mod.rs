@@ -366,6 +366,21 @@ mod tests {
         finds("FI506", &upload("<<\"data/a\\tb/\">>"));
         finds("FI507", &upload("<<data/images>>"));
         finds("FI505", &format!("{HEAD}{LOGS}roles: {{nodes: {{read: [data, <<other>>]}}}}\n"));
+        let sample =
+            |sample: &str| format!("{HEAD}{LOGS}uploads: [{{from: a.zip, to: data/a/, split: Test, {sample}}}]\n");
+        finds("FI512", &sample("<<sample>>: {}"));
+        finds("FI512", &sample("sample: {classes: <<0>>}"));
+        finds("FI512", &sample("sample: {classes: 3, images: <<0>>}"));
+        assert_eq!(findings(&sample("sample: {images: 1}")), []);
+        let parts = |to: &str| {
+            let part = |split: &str, to: &str| format!("{{from: a.zip, to: {to}, split: {split}}}");
+            format!("{HEAD}{LOGS}uploads: [{}, {}]\n", part("Training", "data/a/"), part("Test", to))
+        };
+        let mixed = finds("FI513", &parts("<<data/a/>>"));
+        assert_eq!(mixed.hint.as_deref(), Some("give each its own place, as in data/a/Test/"));
+        assert_eq!(findings(&parts("data/b/")), []);
+        let whole = format!("{HEAD}{LOGS}uploads: [{{from: a, to: data/a/}}, {{from: b, to: data/a/}}]\n");
+        assert_eq!(findings(&whole), []);
 
         let job = |input: &str, output: &str| format!("template: a.j2, input: {input}, output: {output}");
         let own = |jobs: &str| format!("{HEAD}{LOGS}{CLUSTER}{PACKAGES}jobs: {{{jobs}}}\n");

@@ -4,7 +4,7 @@
 use super::Cx;
 use crate::stack::finding::meant;
 use crate::stack::node::Value;
-use crate::stack::{Bucket, NodesRole, OurBucket, Place};
+use crate::stack::{Bucket, NodesRole, OurBucket, Place, Sample};
 
 /// The longest name of a bucket, and the length of an account number.
 const LONGEST: usize = 63;
@@ -17,6 +17,7 @@ pub(super) fn check(cx: &mut Cx<'_>) {
         let path: Vec<&str> = path.iter().map(String::as_str).collect();
         reference(cx, &path, &place);
     }
+    uploads(cx);
     outputs(cx);
     logs(cx);
 }
@@ -173,6 +174,37 @@ fn mend(cx: &mut Cx<'_>, path: &[&str], prefix: &str, instead: &str) {
     let Some(Value::Scalar { text, .. }) = cx.root.find(path).map(|node| &node.value) else { return };
     if let Some(bucket) = text.strip_suffix(prefix) {
         cx.becomes(path, &format!("{bucket}{instead}"));
+    }
+}
+
+/// A sample is of something, and what chooses has its place for itself: whatever else is there counts as no longer chosen.
+fn uploads(cx: &mut Cx<'_>) {
+    let uploads = &cx.stack.uploads;
+    for (index, upload) in uploads.iter().enumerate() {
+        let at = index.to_string();
+        if let Some(Sample { classes, images }) = upload.sample {
+            let hint = "write how many, as in `sample: {classes: 10, images: 50}`; what is left out means all";
+            for (field, number) in [("classes", classes), ("images", images)] {
+                if number == Some(0) {
+                    let message = format!("a sample of 0 {field} sends nothing");
+                    cx.error("FI512", &["uploads", &at, "sample", field], message, hint);
+                }
+            }
+            if classes.or(images).is_none() {
+                cx.error("FI512", &["uploads", &at, "sample"], "the sample says neither `classes` nor `images`", hint);
+            }
+        }
+        let earlier = uploads[..index].iter().find(|earlier| earlier.to == upload.to);
+        if let Some(earlier) = earlier.filter(|earlier| earlier.chooses() || upload.chooses()) {
+            let message = format!(
+                "{} is sent to {} too: each would call what the other sent superfluous",
+                earlier.from.display(),
+                upload.to
+            );
+            let own =
+                upload.split.map_or_else(|| format!("{}more/", upload.to), |split| format!("{}{split}/", upload.to));
+            cx.error("FI513", &["uploads", &at, "to"], message, format!("give each its own place, as in {own}"));
+        }
     }
 }
 

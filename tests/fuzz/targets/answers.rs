@@ -129,6 +129,8 @@ pub(super) fn answers(data: &[u8]) {
                     from: concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml").into(),
                     to,
                     links: Links::Within,
+                    split: None,
+                    sample: None,
                 };
                 let stack = load_text("own.yaml", super::OWN.into(), Path::new("")).expect("is a stack").stack;
                 let _ = sync::survey(cx, "home", ("data", None), &upload, &stack).await;
