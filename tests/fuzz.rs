@@ -165,4 +165,5 @@ replays! {
     ledger 3000
     answers 300
     import 2000
+    zips 2000
 }

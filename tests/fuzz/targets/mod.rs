@@ -27,14 +27,14 @@ use fruitsinfra::price::table::Update;
 use fruitsinfra::resource::Resource;
 use fruitsinfra::resources::object::Object;
 use fruitsinfra::script::{Language, Origin, Text};
-use fruitsinfra::stack::{self, Finding, Loaded, Source};
+use fruitsinfra::stack::{self, Finding, Links, Loaded, Place, Sample, Source, Split, Upload};
 use fruitsinfra::ui::plan::{Shown, json, text};
 use fruitsinfra::ui::snippet;
-use fruitsinfra::{price, residency, script, wheels};
+use fruitsinfra::{price, residency, script, sync, wheels};
 
 pub(crate) type Target = fn(&[u8]);
 
-pub(crate) const TARGETS: [(&str, Target); 14] = [
+pub(crate) const TARGETS: [(&str, Target); 15] = [
     ("stack", stack_text),
     ("scripts", scripts),
     ("own", own_scripts),
@@ -49,6 +49,7 @@ pub(crate) const TARGETS: [(&str, Target); 14] = [
     ("ledger", ledger),
     ("answers", answers::answers),
     ("import", imports),
+    ("zips", zips),
 ];
 
 fn loaded(data: &[u8]) -> Option<Loaded> {
@@ -168,6 +169,37 @@ fn tables(data: &[u8]) {
         features.problems(&["s3://bucket/images/A/1.jpg".to_owned()].into(), 1280);
     }
     let _ = points(data.to_vec());
+}
+
+/// A zip that somebody serves, whole and a part of it: each entry is what its archive told, or an error; and the same bytes
+/// as paths of a data set, a line each.
+fn zips(data: &[u8]) {
+    let file = std::env::temp_dir().join(format!("fruitsinfra-fuzz-{}.zip", std::process::id()));
+    std::fs::write(&file, data).expect("a file to write");
+    let sample = Some(Sample { classes: Some(2), images: Some(1) });
+    for (split, sample) in [(None, None), (Some(Split::Test), sample)] {
+        let to = Place::new("data", "images/");
+        let upload = Upload { from: file.clone(), to, links: Links::Within, split, sample };
+        let Ok(Some(look)) = sync::look(&upload) else { continue };
+        let mut keys = std::collections::BTreeSet::new();
+        for local in look.files() {
+            let below = local.key().strip_prefix("images/").expect("below its place");
+            assert!(below.split('/').all(|part| !["", ".", ".."].contains(&part)), "{below:?}");
+            assert!(!below.contains(char::is_control) && keys.insert(below), "{below:?}");
+            let read = local.open().map(|mut content| std::io::copy(&mut content, &mut std::io::sink()));
+            if let Ok(Ok(read)) = read {
+                assert_eq!(read, local.size(), "{below:?}");
+            }
+        }
+        assert!(sample.is_none() || look.images() == look.files().len());
+    }
+    let text = String::from_utf8_lossy(data);
+    let lines = text.lines().count();
+    for set in sync::data_sets(text.lines()) {
+        assert!(set.classes >= 1 && (1..=lines).contains(&(set.training + set.test)), "{set:?}");
+        assert!(set.root.is_empty() || set.root.ends_with('/'), "{set:?}");
+    }
+    let _ = std::fs::remove_file(file);
 }
 
 const OWN: &str = "stack: fruits\nregion: eu-west-3\nowner: a\nbuckets: {logs: {}}\n\
