@@ -1,6 +1,6 @@
-//! The declared uploads: files of this machine, in a folder or in a zip, that belong in a bucket, sent once. A manifest in home tells size, SHA-256
-//! and time of what was sent, a listing whether it is still there as sent; a file is read again only where neither knows
-//! it. It takes nothing away unless it is asked to, and never what a job writes.
+//! The declared uploads: files of this machine, in a folder or in a zip, that belong in a bucket, sent once. A manifest in
+//! home tells size, SHA-256 and time of what was sent, a listing whether it is still there as sent; a file is read again
+//! only where neither knows it. It takes nothing away unless it is asked to, and never what a job writes.
 
 mod choice;
 mod fruits;

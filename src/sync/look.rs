@@ -4,12 +4,12 @@
 use std::path::{Component, Path, PathBuf};
 
 use super::choice::{Chosen, choose};
-use super::fruits::{DataSet, is_image};
+use super::fruits::DataSet;
 use super::local::{At, Local};
 use super::walk::walk;
 use super::zip::Zip;
 use crate::cloud::error::CloudError;
-use crate::stack::Upload;
+use crate::stack::{FeatureJob, Upload};
 
 /// More entries than these no data set of images has; links among folders can make any number of a few.
 const MOST_ENTRIES: usize = 1_000_000;
@@ -33,9 +33,9 @@ impl Look {
         &self.files
     }
 
-    /// How many of them are images by their names.
+    /// How many of them a job takes for images, by their names.
     pub fn images(&self) -> usize {
-        self.files.iter().filter(|local| local.key.rsplit('/').next().is_some_and(is_image)).count()
+        self.files.iter().filter(|local| FeatureJob::is_image(&local.key)).count()
     }
 }
 
