@@ -3,7 +3,7 @@
 
 use fruitsinfra::job::tables::{Features, points};
 
-use crate::support::tables::features;
+use crate::support::tables::{components, features};
 
 /// Three rows: two numbers, an error, and a number that is none.
 fn table() -> Vec<u8> {
@@ -36,6 +36,15 @@ fn rows_are_counted_and_numbers_looked_at() {
             "2 rows hold what is no number",
         ]
     );
+}
+
+#[test]
+fn components_are_read_where_they_cannot_be_missing() {
+    let table = components(&[("a", "Kiwi", vec![1.5, -2.0, 3.0]), ("b", "Pear", vec![0.5]), ("c", "Fig", vec![])]);
+    let read: Vec<(String, String)> =
+        points(table).expect("read").into_iter().map(|p| (p.label, format!("{} {}", p.x, p.y))).collect();
+    let expected = [("Kiwi", "1.5 -2"), ("Pear", "0.5 NaN"), ("Fig", "NaN NaN")];
+    assert_eq!(read, expected.map(|(label, at)| (label.to_owned(), at.to_owned())));
 }
 
 #[test]

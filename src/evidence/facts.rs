@@ -183,8 +183,10 @@ async fn buckets(World { cx, stack, account, live, .. }: World<'_>) -> Result<Ve
 fn role(live: &Live) -> Role {
     let fields = live.resource.fields();
     let field = |name: &str| fields.iter().find(|field| field.name == name).map(|field| field.value.clone());
-    let statements = field("policy").map(|policy| policy["Statement"].clone()).unwrap_or_default();
-    let grants = statements.as_array().into_iter().flatten().map(|statement| {
+    // Beside its version, a role's policy has each statement by its name.
+    let policy = field("policy").unwrap_or_default();
+    let statements = policy.as_object().into_iter().flat_map(|parts| parts.values()).filter(|part| part.is_object());
+    let grants = statements.map(|statement| {
         json!({"effect": statement["Effect"], "actions": statement["Action"], "resources": statement["Resource"],
             "condition": statement["Condition"]})
     });

@@ -96,7 +96,8 @@ pub fn points(file: Vec<u8>) -> Result<Vec<Point>> {
     let mut points = Vec::new();
     for (labels, components) in groups {
         for (label, components) in labels.into_iter().zip(components) {
-            let at = |n: usize| components.as_ref().and_then(|all| all.get(n)).copied().unwrap_or_default();
+            // A component that is not there is no zero: it is drawn nowhere.
+            let at = |n: usize| components.as_ref().and_then(|all| all.get(n)).copied().unwrap_or(f64::NAN);
             points.push(Point { label: label.unwrap_or_default(), x: at(0), y: at(1) });
         }
     }
@@ -114,14 +115,16 @@ fn groups<T>(file: Vec<u8>, read: impl Fn(&Table, usize) -> Result<T>) -> Result
     catch_unwind(AssertUnwindSafe(all)).unwrap_or_else(|_| Err(ParquetError::General("the file is broken".into())))
 }
 
-/// A column of a group by the name of its field, what is needed to read all of it, and the level at which a value is
-/// there.
-fn column(file: &Table, group: usize, field: &str) -> Result<(ColumnReader, usize, i16)> {
+/// A column of a group by the name of its field, what is needed to read all of it, the level at which a value is there,
+/// and whether one may be missing.
+fn column(file: &Table, group: usize, field: &str) -> Result<(ColumnReader, usize, i16, bool)> {
     let described = file.metadata().file_metadata().schema_descr();
     let found = described.columns().iter().position(|column| column.path().parts().first().is_some_and(|p| p == field));
     let index = found.ok_or_else(|| ParquetError::General(format!("it has no column `{field}`")))?;
     let rows = usize::try_from(file.metadata().row_group(group).num_rows()).unwrap_or_default();
-    Ok((file.get_row_group(group)?.get_column_reader(index)?, rows, described.column(index).max_def_level()))
+    let of = described.column(index);
+    let reader = file.get_row_group(group)?.get_column_reader(index)?;
+    Ok((reader, rows, of.max_def_level(), of.self_type().is_optional()))
 }
 
 fn another(field: &str) -> ParquetError {
@@ -130,7 +133,7 @@ fn another(field: &str) -> ParquetError {
 
 /// Texts, `None` where there is none.
 fn texts(file: &Table, group: usize, field: &str) -> Result<Vec<Option<String>>> {
-    let (column, rows, there) = column(file, group, field)?;
+    let (column, rows, there, _) = column(file, group, field)?;
     let ColumnReader::ByteArrayColumnReader(mut column) = column else { return Err(another(field)) };
     let (mut levels, mut values) = (Vec::new(), Vec::<ByteArray>::new());
     column.read_records(rows, Some(&mut levels), None, &mut values)?;
@@ -142,9 +145,11 @@ fn texts(file: &Table, group: usize, field: &str) -> Result<Vec<Option<String>>>
     Ok(levels.into_iter().map(|level| (level == there).then(|| values.next().map(text)).flatten()).collect())
 }
 
-/// Lists of numbers, `None` where there is no list.
+/// Lists of numbers, `None` where there is no list. Lists and numbers may be such that cannot be missing: then there are
+/// fewer levels.
 fn numbers(file: &Table, group: usize, field: &str) -> Result<Vec<Option<Vec<f64>>>> {
-    let (column, rows, there) = column(file, group, field)?;
+    let (column, rows, there, may_miss) = column(file, group, field)?;
+    let filled = there - i16::from(may_miss);
     let (mut levels, mut repeated) = (Vec::new(), Vec::new());
     let values: Vec<f64> = match column {
         ColumnReader::FloatColumnReader(mut column) => {
@@ -162,10 +167,10 @@ fn numbers(file: &Table, group: usize, field: &str) -> Result<Vec<Option<Vec<f64
     let (mut values, mut lists) = (values.into_iter(), Vec::<Option<Vec<f64>>>::new());
     for (level, repeated) in levels.into_iter().zip(repeated) {
         if repeated == 0 {
-            // Level 0: there is no list; above it: there is one, which may be empty.
-            lists.push((level > 0).then(Vec::new));
+            // One below the level of what is in it, a list is there, and empty.
+            lists.push((level >= filled - 1).then(Vec::new));
         }
-        if let Some(Some(list)) = lists.last_mut().filter(|_| level > 1) {
+        if let Some(Some(list)) = lists.last_mut().filter(|_| level >= filled) {
             // A number that is missing from its list is none.
             list.push(if level == there { values.next().unwrap_or(f64::NAN) } else { f64::NAN });
         }

@@ -189,7 +189,13 @@ fn cloud(points: &[Point]) -> Option<Value> {
     let names = labels.iter().map(|(label, points)| {
         let mean = |of: fn(&Point) -> f64| points.iter().map(|point| of(point)).sum::<f64>() / points.len() as f64;
         let (x, y) = at(mean(|point| point.x), mean(|point| point.y));
-        json!({"x": x, "y": y, "label": label})
+        // At an edge it stands beside its images, or it would be cut.
+        let anchor = match x / WIDTH {
+            near if near < 0.15 => "start",
+            far if far > 0.85 => "end",
+            _ => "middle",
+        };
+        json!({"x": x, "y": y, "label": label, "anchor": anchor})
     });
     let names: Vec<Value> = names.collect();
     (!finite.is_empty()).then(|| {
