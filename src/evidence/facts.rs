@@ -112,7 +112,7 @@ pub struct Output {
 
 #[derive(Debug, Serialize)]
 pub struct Host {
-    pub host: String,
+    pub name: String,
     /// `region`, `account`, `machine` or `elsewhere`.
     pub whereabouts: &'static str,
     /// Whether it was called just now, or is known from the ledger alone.
@@ -306,7 +306,7 @@ fn hosts(World { cx, stack, .. }: World<'_>, entries: &[ledger::Entry]) -> Vec<H
     let now: BTreeSet<String> = cx.cloud.contacts.hosts().into_keys().collect();
     let before: BTreeSet<String> = entries.iter().flat_map(|entry| entry.hosts.clone()).collect();
     let all = now.union(&before);
-    all.map(|host| Host { whereabouts: whereabouts(host, stack.region), now: now.contains(host), host: host.clone() })
+    all.map(|host| Host { whereabouts: whereabouts(host, stack.region), now: now.contains(host), name: host.clone() })
         .collect()
 }
 

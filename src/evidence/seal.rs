@@ -14,7 +14,7 @@ const ENDS: &str = " :fruitsinfra-evidence";
 
 /// The SHA-256 of a document by RFC 8785: the same however its keys were ordered and its numbers written.
 pub fn sha256(document: &Value) -> String {
-    sha256_hex(&serde_json_canonicalizer::to_vec(document).unwrap_or_default())
+    sha256_hex(serde_json_canonicalizer::to_vec(document).unwrap_or_default())
 }
 
 /// With its hash in it.

@@ -1,6 +1,8 @@
 //! Markdown as a person reads it on a terminal: headings bold, code indented, paragraphs as wide as the window.
 //! Knows what the pages of this program use, and nothing else of Markdown.
 
+use std::fmt::Write;
+
 use super::BOLD;
 
 /// Lines longer than this tire the eye, however wide the window is.
@@ -80,7 +82,7 @@ impl Shown<'_> {
         let mut columns = shown.chars().count();
         for part in parts {
             self.strong = !self.strong;
-            shown.push_str(&if self.strong { format!("{BOLD}{part}") } else { format!("{BOLD:#}{part}") });
+            let _ = if self.strong { write!(shown, "{BOLD}{part}") } else { write!(shown, "{BOLD:#}{part}") };
             columns += part.chars().count();
         }
         (shown, columns)

@@ -44,7 +44,7 @@ fn a_stack_that_has_not_run_shows_where_it_lies_and_says_that_the_rest_is_not_sh
     let of = |number: u64, words: &str| shown.iter().filter(|(n, text)| *n == number && text.contains(words)).count();
     assert_eq!(of(1, "EMR emr-7.12.0 with Spark"), 1, "{shown:?}");
     for role in up["facts"]["roles"].as_array().expect("roles") {
-        assert!(role["grants"][0]["actions"].is_array(), "{role}");
+        assert!(!role["grants"][0]["actions"].is_null(), "{role}");
     }
     for words in ["encrypts all that it holds", "is closed to the public", "replication is off"] {
         assert_eq!(of(2, words), 3, "{words}: {shown:?}");
