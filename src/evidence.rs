@@ -96,7 +96,11 @@ pub fn counts(document: &Value) -> [usize; 3] {
 
 /// Puts words in place of an account's number and of a person's address, wherever they stand.
 fn hide(value: &mut Value, private: Private) {
-    let plain = |text: &str| text.replace(private.account, "<account>").replace(private.owner, "<owner>");
+    let plain = |text: &str| {
+        let text = text.replace(private.account, "<account>");
+        // A word that is nobody's address may be any word.
+        if private.owner.contains('@') { text.replace(private.owner, "<owner>") } else { text }
+    };
     match value {
         Value::String(text) => *text = plain(text),
         Value::Array(values) => values.iter_mut().for_each(|value| hide(value, private)),
@@ -121,5 +125,8 @@ mod tests {
             json!({"a": ["arn:aws:iam::123456789012:role/x", {"s-home-123456789012": "o@fruits.example"}], "n": 1});
         hide(&mut document, Private { account: "123456789012", owner: "o@fruits.example" });
         assert_eq!(document, json!({"a": ["arn:aws:iam::<account>:role/x", {"s-home-<account>": "<owner>"}], "n": 1}));
+        let mut document = json!("names of the team");
+        hide(&mut document, Private { account: "123456789012", owner: "team" });
+        assert_eq!(document, json!("names of the team"));
     }
 }

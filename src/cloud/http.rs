@@ -67,15 +67,16 @@ impl Fence {
     }
 }
 
-/// Where a host that was called stands: in the stack's `region`, the `account`'s one endpoint for all regions, this
-/// `machine` (or what gives it credentials), or `elsewhere`, which a named endpoint alone can be.
+/// Where a host that was called stands: in the stack's `region`, the `account`'s one endpoint for all regions, a place to
+/// `sign-in`, this `machine`, or `elsewhere`, which an endpoint that the user named can be.
 pub fn whereabouts(host: &str, region: EuRegion) -> &'static str {
-    let fence = Fence { region, named: None };
+    let suffix = region.dns_suffix();
+    let signs_in = ["portal.sso.", "oidc."].iter().any(|prefix| host.starts_with(prefix));
     match host {
-        _ if is_loopback(host) || !fence.admits(host) && host.starts_with("127.") => "machine",
-        _ if host == format!("iam.{}", region.dns_suffix()) => "account",
-        _ if host.ends_with(&format!(".{region}.{}", region.dns_suffix())) => "region",
-        _ if fence.admits(host) => "machine",
+        _ if is_loopback(host) || host.starts_with("169.254.") => "machine",
+        _ if host == format!("iam.{suffix}") => "account",
+        _ if signs_in => "sign-in",
+        _ if host.ends_with(&format!(".{region}.{suffix}")) => "region",
         _ => "elsewhere",
     }
 }
@@ -257,6 +258,21 @@ impl Http {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_host_is_told_by_where_it_stands() {
+        for (host, at) in [
+            ("demo-data.s3.eu-west-3.amazonaws.com", "region"),
+            ("iam.amazonaws.com", "account"),
+            ("portal.sso.us-east-1.amazonaws.com", "sign-in"),
+            ("169.254.169.254", "machine"),
+            ("127.0.0.1", "machine"),
+            ("s3.us-east-1.amazonaws.com", "elsewhere"),
+            ("minio.example", "elsewhere"),
+        ] {
+            assert_eq!(whereabouts(host, EuRegion::EuWest3), at, "{host}");
+        }
+    }
 
     #[test]
     fn the_fence_admits_the_region_iam_and_sources_of_credentials_alone() {

@@ -2,7 +2,6 @@
 //! that; nothing is assumed in its place, and nothing is changed.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 use futures::future::try_join_all;
 use jiff::Timestamp;
@@ -113,7 +112,7 @@ pub struct Output {
 #[derive(Debug, Serialize)]
 pub struct Host {
     pub name: String,
-    /// `region`, `account`, `machine` or `elsewhere`.
+    /// `region`, `account`, `sign-in`, `machine` or `elsewhere`.
     pub whereabouts: &'static str,
     /// Whether it was called just now, or is known from the ledger alone.
     pub now: bool,
@@ -318,6 +317,3 @@ fn download(action: &stack::Bootstrap) -> Download {
     };
     Download { action: action.name.clone(), from }
 }
-
-/// How long a cluster takes to start.
-pub(super) const START: Duration = crate::review::START;

@@ -5,8 +5,8 @@
 use serde::Serialize;
 use serde_json::Value;
 
-use super::facts::START;
 use crate::price::{self, Table};
+use crate::review::START;
 use crate::stack::{Job, Stack};
 use crate::talk::facts::spread;
 use crate::talk::times::RATE;
