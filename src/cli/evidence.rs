@@ -17,7 +17,7 @@ use crate::ui::{GREEN, Output, Ui, width};
   fruitsinfra --output html evidence demo --lang fr > preuve.html   one page, in French
   fruitsinfra evidence --check preuve.html                      whether it is as it was written
 
-Ends 1 if a fact contradicts a criterion, or if a page was changed.")]
+Ends 1 if a fact contradicts a criterion, if AWS refused a question, or if a page was changed.")]
 pub(super) struct Args {
     /// A stack's file, or the bare name of one in stacks/
     #[arg(required_unless_present = "check")]
@@ -67,8 +67,13 @@ pub(super) async fn run(global: &Global, args: &Args) -> Ended {
     if let Some(page) = page {
         ui.out(page.map_err(|error| Failure::failed(error.to_string()))?.trim_end());
     }
+    // What may not be asked is told in its line; here is what to ask for.
+    let refused: Vec<&String> = facts.buckets.iter().flat_map(|bucket| &bucket.proof.unasked).collect();
+    for refusal in &refused {
+        ui.warn(refusal);
+    }
     let [_, _, against] = counts(&document);
-    Ok(if against > 0 { FAILED } else { DONE })
+    Ok(if against > 0 || !refused.is_empty() { FAILED } else { DONE })
 }
 
 /// Whether a document, or a page of it, is as it was written.
