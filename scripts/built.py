@@ -1,7 +1,9 @@
 """What cargo builds, and where it is. Everything is built as the tests are: with the same features, nothing is compiled twice."""
 
 import json
+import os
 import subprocess
+import sys
 from pathlib import Path
 
 
@@ -14,6 +16,12 @@ def binary(where: Path) -> Path:
 def integration(where: Path) -> Path:
     """The integration tests."""
     return next(Path(m["executable"]) for m in artifacts(where, "--test", "integration") if m["target"]["name"] == "integration")
+
+
+def installed(where: Path, name: str) -> Path:
+    """The Python of a set of scripts/local_aws/install.py, which is installed unless it is."""
+    command = [sys.executable, where / "scripts/local_aws/install.py", name, "--cache", os.environ["FRUITSINFRA_CACHE"]]
+    return Path(json.loads(subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout)["python"])
 
 
 def artifacts(where: Path, *more: str) -> list[dict]:

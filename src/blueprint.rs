@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::cloud::error::CloudError;
 use crate::cloud::surroundings::{Surroundings, Wish};
 use crate::resource::{Id, Live, Phase, Ref, Resource};
 use crate::resources::bucket::{Bucket, Settings};
@@ -120,6 +121,12 @@ pub fn weights_key(wanted: &Weights) -> String {
 /// The name of the stack's home.
 pub fn home_name(stack: &Stack, account: &str) -> String {
     stack.default_bucket_name(HOME, account)
+}
+
+/// The name of the bucket of a place. A stack that was read names declared buckets alone.
+pub fn bucket_of(stack: &Stack, place: &Place, account: &str) -> Result<String, CloudError> {
+    let name = stack.bucket_name(&place.bucket, account);
+    name.ok_or_else(|| CloudError::failed(format!("no bucket `{}` is declared", place.bucket)))
 }
 
 /// `s3://bucket/prefix` of a place of the stack.

@@ -15,7 +15,7 @@ pub use self::facts::{Facts, World, read};
 
 use crate::script::ScriptError;
 use crate::script::told::Lang;
-use crate::stack::{Folder, Stack};
+use crate::stack::Folder;
 
 #[derive(Debug, thiserror::Error)]
 pub enum EvidenceError {
@@ -67,14 +67,8 @@ pub struct Private<'a> {
 }
 
 /// The whole document, sealed.
-pub fn document(
-    facts: &Facts,
-    stack: &Stack,
-    folder: Folder,
-    lang: Lang,
-    hidden: Option<Private>,
-) -> Result<Value, EvidenceError> {
-    let told = form::filled(facts, stack, folder, lang)?;
+pub fn document(facts: &Facts, folder: Folder, lang: Lang, hidden: Option<Private>) -> Result<Value, EvidenceError> {
+    let told = form::filled(facts, folder, lang)?;
     let mut document = serde_json::json!({
         "stack": facts.stack, "region": facts.region, "lang": lang, "read_at": facts.read_at, "embedded": facts.embedded,
         "tool": facts.tool, "title": told.title, "opening": told.opening, "closing": told.closing,

@@ -21,6 +21,7 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use self::manifest::{Entries, Manifest, Sent};
+use crate::blueprint::{bucket_of, home_name};
 use crate::cloud::error::CloudError;
 use crate::resource::{Address, Cx};
 use crate::stack::{FeatureJob, Job, Place, Stack, Upload};
@@ -145,19 +146,15 @@ pub async fn survey(
 }
 
 /// The images of a place, as jobs name them: those of the manifest of what was sent there, else those that lie there.
-pub async fn images(
-    cx: &Cx,
-    stack: &Stack,
-    home: &str,
-    (bucket, place): (&str, &Place),
-) -> Result<BTreeSet<String>, CloudError> {
+pub async fn images(cx: &Cx, stack: &Stack, account: &str, place: &Place) -> Result<BTreeSet<String>, CloudError> {
+    let (home, bucket) = (home_name(stack, account), bucket_of(stack, place, account)?);
     let mut keys = BTreeSet::new();
     for upload in stack.uploads.iter().filter(|upload| place.holds(&upload.to) || upload.to.holds(place)) {
         let to = format!("s3://{bucket}/{}", upload.to.prefix);
-        keys.extend(Manifest::read(cx, home, &to).await?.entries.into_keys());
+        keys.extend(Manifest::read(cx, &home, &to).await?.entries.into_keys());
     }
     if keys.is_empty() {
-        let listed = cx.cloud.list_objects(bucket, &place.prefix).await?.unwrap_or_default();
+        let listed = cx.cloud.list_objects(&bucket, &place.prefix).await?.unwrap_or_default();
         keys.extend(listed.into_iter().map(|object| object.key));
     }
     let image = |key: &&String| key.starts_with(&place.prefix) && FeatureJob::is_image(key);

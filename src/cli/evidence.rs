@@ -52,7 +52,7 @@ pub(super) async fn run(global: &Global, args: &Args) -> Ended {
     let facts = session.unless_stopped(async { Ok(read(asked, args.lang).await?) }).await?;
     let hidden = Private { account: &world.around.account, owner: &session.stack.owner };
     let hidden = Some(hidden).filter(|_| !args.with_account);
-    let document = document(&facts, &session.stack, folder(name).as_path().into(), args.lang, hidden)
+    let document = document(&facts, folder(name).as_path().into(), args.lang, hidden)
         .map_err(|error| Failure::usage(error.to_string()))?;
     let ui = session.ui;
     let page = match ui.output {

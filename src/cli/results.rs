@@ -6,10 +6,10 @@ use super::run::find_job;
 use super::session::Session;
 use super::{DONE, Ended, FAILED, Failure, Global};
 use crate::job::results;
-use crate::job::written::{Written, bucket};
+use crate::job::written::Written;
 use crate::ui::results::{Page, checked, html, text};
 use crate::ui::{Output, cost::usd};
-use crate::{blueprint, price, sync};
+use crate::{price, sync};
 
 /// Show what a job wrote, and hold it against the images
 #[derive(Debug, clap::Args)]
@@ -41,8 +41,7 @@ pub(super) async fn run(global: &Global, args: &Args) -> Ended {
         return Err(Failure::failed(format!("job `{}` has written nothing yet: there is no {place}", args.job))
             .hint(format!("`fruitsinfra run {} {}` runs it", args.stack, args.job)));
     };
-    let (home, input) = (blueprint::home_name(stack, account), bucket(stack, &features.input, account)?);
-    let images = sync::images(cx, stack, &home, (&input, &features.input)).await?;
+    let images = sync::images(cx, stack, account, &features.input).await?;
     let checks = written.checks(&report, &images, args.check).await?;
     match ui.output {
         Output::Json => {

@@ -17,7 +17,7 @@ use crate::plan::{Action, plan};
 use crate::resource::{Cx, Id, Live, Phase, Progress, Resource};
 use crate::resources::object::PREFIX;
 use crate::resources::once::{self, Asked, once};
-use crate::stack::{Job, Period, Place, Stack, Weights};
+use crate::stack::{Job, Period, Stack, Weights};
 use crate::ui::events::Renderer;
 use crate::ui::{CYAN, RED};
 use crate::{python, text};
@@ -113,7 +113,7 @@ pub(super) async fn run(global: &Global, args: &Args) -> Ended {
         End::Completed => {
             if let Some(features) = job.features().filter(|_| !ui.json()) {
                 let place = &features.output;
-                let bucket = bucket(&session.stack, place, &world)?;
+                let bucket = blueprint::bucket_of(&session.stack, place, &world.around.account)?;
                 if let Some((report, _)) = results::report(&session.cx, &bucket, &place.prefix).await? {
                     ui.out(crate::ui::results::text(&report));
                 }
@@ -132,11 +132,6 @@ pub(super) async fn run(global: &Global, args: &Args) -> Ended {
         asked.forget(&session.cx).await?;
     }
     Ok(code)
-}
-
-pub(super) fn bucket(stack: &Stack, place: &Place, world: &World) -> Result<String, Failure> {
-    let name = stack.bucket_name(&place.bucket, &world.around.account);
-    name.ok_or_else(|| Failure::usage(format!("no bucket `{}` is declared", place.bucket)))
 }
 
 /// Follows the job that is underway, or submits it, once, and follows that.
@@ -194,7 +189,10 @@ async fn work(
     let place = job.features().map(|features| &features.output);
     let own = place
         .map(|place| {
-            Ok::<_, Failure>((bucket(&session.stack, place, world)?, format!("{}{}", place.prefix, results::PROGRESS)))
+            Ok::<_, Failure>((
+                blueprint::bucket_of(&session.stack, place, &world.around.account)?,
+                format!("{}{}", place.prefix, results::PROGRESS),
+            ))
         })
         .transpose()?;
     let own = own.as_ref().map(|(bucket, key)| (bucket.as_str(), key.as_str()));

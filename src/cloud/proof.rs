@@ -1,7 +1,9 @@
 //! What S3 answers of a bucket when it is asked where it lies, who may see it and where copies of it go. It changes
 //! nothing, and takes no answer for another: what may not be asked stays unanswered.
 
-use aws_sdk_s3::types::{BucketLocationConstraint, ServerSideEncryption};
+use aws_sdk_s3::types::{
+    BucketLocationConstraint, PublicAccessBlockConfiguration, ServerSideEncryption, ServerSideEncryptionConfiguration,
+};
 use serde::Serialize;
 
 use crate::cloud::Cloud;
@@ -43,23 +45,12 @@ impl Cloud {
         let mut proof = Proof::default();
         proof.region = proof.heard(region)?.map(|answer| located(answer.location_constraint.as_ref()));
         proof.encryption = proof.heard(encryption.or_absent())?.map(|answer| {
-            let rules =
-                answer.and_then(|e| e.server_side_encryption_configuration).map(|c| c.rules).unwrap_or_default();
-            let default = rules.into_iter().find_map(|rule| rule.apply_server_side_encryption_by_default);
-            default.map_or_else(
-                || "none".into(),
-                |of| match of.kms_master_key_id {
-                    Some(key) if of.sse_algorithm == ServerSideEncryption::AwsKms => key,
-                    _ => of.sse_algorithm.as_str().to_owned(),
-                },
-            )
+            let default = default_encryption(answer.and_then(|told| told.server_side_encryption_configuration));
+            default.unwrap_or_else(|| "none".into())
         });
-        proof.public_access_blocked = proof.heard(block.or_absent())?.map(|answer| {
-            answer.and_then(|b| b.public_access_block_configuration).is_some_and(|b| {
-                [b.block_public_acls, b.ignore_public_acls, b.block_public_policy, b.restrict_public_buckets]
-                    == [Some(true); 4]
-            })
-        });
+        proof.public_access_blocked = proof
+            .heard(block.or_absent())?
+            .map(|answer| is_closed(answer.and_then(|told| told.public_access_block_configuration).as_ref()));
         proof.replicas = proof.heard(replication.or_absent())?.map(|answer| {
             let rules = answer.and_then(|r| r.replication_configuration).map(|c| c.rules).unwrap_or_default();
             rules.into_iter().filter_map(|rule| Some(rule.destination?.bucket)).collect()
@@ -79,6 +70,24 @@ impl Proof {
             Err(error) => Err(error),
         }
     }
+}
+
+/// Whether all four switches of a public access block are on.
+pub fn is_closed(block: Option<&PublicAccessBlockConfiguration>) -> bool {
+    block.is_some_and(|b| {
+        [b.block_public_acls, b.ignore_public_acls, b.block_public_policy, b.restrict_public_buckets] == [Some(true); 4]
+    })
+}
+
+/// How a bucket encrypts what nobody says it of: `AES256`, or a KMS key's ARN; `None` where it does not.
+pub fn default_encryption(told: Option<ServerSideEncryptionConfiguration>) -> Option<String> {
+    let rules = told.map(|told| told.rules).unwrap_or_default();
+    let default = rules.into_iter().find_map(|rule| rule.apply_server_side_encryption_by_default)?;
+    Some(match default.kms_master_key_id {
+        Some(key) if default.sse_algorithm == ServerSideEncryption::AwsKms => key,
+        Some(key) => format!("{key} by {}", default.sse_algorithm.as_str()),
+        None => default.sse_algorithm.as_str().to_owned(),
+    })
 }
 
 /// The region behind S3's word for it: the oldest two have none, and an old one.

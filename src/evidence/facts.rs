@@ -15,7 +15,7 @@ use crate::cloud::error::CloudError;
 use crate::cloud::http::whereabouts;
 use crate::cloud::objects::Listed;
 use crate::cloud::proof::Proof;
-use crate::job::written::{Checks, Written, bucket};
+use crate::job::written::{Checks, Written};
 use crate::ledger::{self, Life};
 use crate::price::{self, Cost, Table};
 use crate::resource::{Cx, Live};
@@ -98,7 +98,8 @@ pub struct JobFacts {
     pub outputs: Vec<Output>,
     pub bytes: u64,
     /// What every executor is sent once, and how the work is spread.
-    pub broadcast: Option<Value>,
+    pub broadcast: Option<told::Broadcast>,
+    pub spread: Option<told::Spread>,
 }
 
 #[derive(Debug, Serialize)]
@@ -210,6 +211,7 @@ async fn jobs(world: World<'_>, lang: Lang) -> Result<Vec<JobFacts>, CloudError>
             outputs: vec![],
             bytes: 0,
             broadcast: None,
+            spread: None,
         }),
     }))
     .await
@@ -226,8 +228,7 @@ async fn written(
     let (report, objects) = futures::try_join!(written.report(), written.objects())?;
     let checks = match &report {
         Some((report, _)) => {
-            let input = bucket(stack, &features.input, account)?;
-            let images = sync::images(cx, stack, &home_name(stack, account), (&input, &features.input)).await?;
+            let images = sync::images(cx, stack, account, &features.input).await?;
             written.checks(report, &images, false).await?
         }
         None => None,
@@ -244,7 +245,8 @@ async fn written(
         checks: checks.map(|Checks { images, problems }| json!({"images": images, "problems": problems})),
         bytes: objects.iter().map(|object| object.size).sum(),
         outputs: objects.into_iter().map(|Listed { key, size, etag, .. }| Output { key, size, etag }).collect(),
-        broadcast: Some(json!({"broadcast": known.broadcast, "spread": known.spread})),
+        broadcast: Some(known.broadcast),
+        spread: Some(known.spread),
     })
 }
 

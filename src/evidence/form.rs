@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::{Criterion, EvidenceError, Facts, Line, Paragraph, State};
 use crate::script::told::{Lang, Teller, Words};
 use crate::script::{self, ScriptError};
-use crate::stack::{Folder, Stack};
+use crate::stack::Folder;
 
 /// One file for both languages: what has no French has no English.
 const TEMPLATE: &str = "evidence/evidence.yaml.j2";
@@ -70,15 +70,11 @@ pub(super) struct Filled {
 }
 
 /// Fills the form that lies beside the stack, or ours.
-pub(super) fn filled(facts: &Facts, stack: &Stack, folder: Folder, lang: Lang) -> Result<Filled, EvidenceError> {
+pub(super) fn filled(facts: &Facts, folder: Folder, lang: Lang) -> Result<Filled, EvidenceError> {
     let (text, _) = script::template(folder, TEMPLATE)?;
     let wrong = |cause: serde_yaml::Error| EvidenceError::Form { template: TEMPLATE, cause: cause.to_string() };
     let form: Form = serde_yaml::from_str(&text).map_err(wrong)?;
-    let values = json!({
-        "facts": facts,
-        "packages": stack.bootstrap.iter().map(|action| action.name.clone()).collect::<Vec<_>>(),
-        "python": stack.python(),
-    });
+    let values = json!({"facts": facts});
     let pen = Pen { teller: Teller::new(lang, None), sources: &form.sources };
     let criteria = form.criteria.iter().zip(1..).map(|(form, number)| pen.criterion(form, number, &values));
     let criteria = criteria.collect::<Result<_, _>>()?;

@@ -9,13 +9,10 @@ use crate::price::{self, Table};
 use crate::review::START;
 use crate::stack::{Job, Stack};
 use crate::talk::facts::spread;
-use crate::talk::times::RATE;
+use crate::talk::times::{AROUND, RATE};
 
 /// What a plain machine takes to start and to install what the job needs, in minutes: our assumption.
 const PLAIN_START: f64 = 3.0;
-
-/// What a run takes beside its images, in minutes: Spark's start, TensorFlow's import, the decomposition, the writing.
-const AROUND: f64 = 2.0;
 
 /// A sample, Fruits-360's Test, all of it, and what grows.
 const SIZES: [u64; 5] = [200, 22_688, 90_483, 1_000_000, 10_000_000];
@@ -72,8 +69,9 @@ pub(super) fn weighed(stack: &Stack, prices: &Table, report: Option<&Value>) -> 
     });
     let hourly = price::estimate(stack, prices, stack.limits.lifetime.into()).hourly.total;
     let start = START.as_secs_f64() / 60.0;
-    let took =
-        |start: f64, images: u64, cores: u64| start + AROUND + decimal(images) / (rate * decimal(cores.max(1))) / 60.0;
+    let took = |start: f64, images: u64, cores: u64| {
+        start + decimal(AROUND) + decimal(images) / (rate * decimal(cores.max(1))) / 60.0
+    };
     let sizes = SIZES.into_iter().map(|images| {
         let cluster_minutes = workers.map(|workers| took(start, images, workers));
         let plain_minutes = plain.as_ref().map(|plain| took(PLAIN_START, images, plain.cores));

@@ -7,10 +7,11 @@ use futures::{StreamExt, TryStreamExt};
 
 use super::results::{self, Report};
 use super::tables::{Features, Point, points};
+use crate::blueprint::bucket_of;
 use crate::cloud::error::CloudError;
 use crate::cloud::objects::Listed;
 use crate::resource::Cx;
-use crate::stack::{FeatureJob, Place, Stack};
+use crate::stack::{FeatureJob, Stack};
 
 /// Larger tables are read only if it is asked for, in bytes.
 const LARGE: u64 = 256 << 20;
@@ -37,7 +38,7 @@ pub struct Checks {
 
 impl<'a> Written<'a> {
     pub fn of(cx: &'a Cx, stack: &'a Stack, account: &'a str, features: &'a FeatureJob) -> Result<Self, CloudError> {
-        Ok(Self { bucket: bucket(stack, &features.output, account)?, cx, stack, account, features })
+        Ok(Self { bucket: bucket_of(stack, &features.output, account)?, cx, stack, account, features })
     }
 
     /// The bucket that it writes into.
@@ -53,14 +54,14 @@ impl<'a> Written<'a> {
     /// The shares of the variance of the fit that its components are of.
     pub async fn variance(&self) -> Result<Option<results::Variance>, CloudError> {
         let fit = self.features.fit_of(self.stack).unwrap_or(self.features).model_of();
-        results::variance(self.cx, &bucket(self.stack, &fit, self.account)?, &fit.prefix).await
+        results::variance(self.cx, &bucket_of(self.stack, &fit, self.account)?, &fit.prefix).await
     }
 
     /// All objects below its outputs.
     pub async fn objects(&self) -> Result<Vec<Listed>, CloudError> {
         let mut found = Vec::new();
         for place in self.features.outputs() {
-            let bucket = bucket(self.stack, &place, self.account)?;
+            let bucket = bucket_of(self.stack, &place, self.account)?;
             found.extend(self.cx.cloud.list_objects(&bucket, &place.prefix).await?.unwrap_or_default());
         }
         found.sort_by(|a, b| a.key.cmp(&b.key));
@@ -123,10 +124,4 @@ impl<'a> Written<'a> {
             self.bucket
         ))
     }
-}
-
-/// The name of the bucket of a place.
-pub fn bucket(stack: &Stack, place: &Place, account: &str) -> Result<String, CloudError> {
-    let name = stack.bucket_name(&place.bucket, account);
-    name.ok_or_else(|| CloudError::failed(format!("no bucket `{}` is declared", place.bucket)))
 }

@@ -25,7 +25,7 @@ const AFTER: [i64; 2] = [5, 25];
 pub const RATE: u64 = 25;
 
 /// What a run takes beside its images, in minutes: Spark's start, TensorFlow's import, the decomposition, the writing.
-const AROUND: i64 = 2;
+pub const AROUND: u64 = 2;
 
 /// The longest run that is shown live.
 const LIVE: i64 = 8;
@@ -65,10 +65,11 @@ pub(super) fn times(stack: &Stack, job: &Job, images: Option<u64>) -> Times {
     let lead = life.saturating_sub(TALK + after).clamp(least_lead, most_lead);
     let start = i64::try_from(START.as_secs() / 60).unwrap_or(i64::MAX);
     let workers = facts::spread(stack.cluster.as_ref(), job).workers;
+    let around = AROUND.cast_signed();
     let run = images.zip(workers).and_then(|(images, workers)| {
-        i64::try_from(images.div_ceil(RATE * 60 * workers.least.max(1))).ok()?.checked_add(AROUND)
+        i64::try_from(images.div_ceil(RATE * 60 * workers.least.max(1))).ok()?.checked_add(around)
     });
-    let told = run.unwrap_or(AROUND + 2);
+    let told = run.unwrap_or(around + 2);
     // A run that is long is over before the talk; a short one runs in it, and where there is time for it, before it too.
     let (live, twice) = if told > LIVE {
         (START_AT_MOST - lead, false)

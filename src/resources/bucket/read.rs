@@ -4,12 +4,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use aws_sdk_s3::types::{BucketVersioningStatus, ExpirationStatus, LifecycleRule, ServerSideEncryption};
+use aws_sdk_s3::types::{BucketVersioningStatus, ExpirationStatus, LifecycleRule};
 use futures::future::try_join_all;
 
 use super::{Bucket, NAME, Settings};
 use crate::cloud::error::{Class, CloudError, Outcome, call};
 use crate::cloud::mark::{Lost, Mark, marked, own_tags};
+use crate::cloud::proof::{default_encryption, is_closed};
 use crate::resource::{Address, Cx, Id, Live};
 use crate::resources::HOME;
 
@@ -111,26 +112,14 @@ async fn read(cx: &Cx, name: &str) -> Result<Option<Live>, CloudError> {
     };
     let Some(key) = mark.key(NAME).map(str::to_owned) else { return Ok(None) };
     let block = block.or_absent()?.and_then(|b| b.public_access_block_configuration);
-    let rules = encryption
-        .or_absent()?
-        .and_then(|e| e.server_side_encryption_configuration)
-        .map(|c| c.rules)
-        .unwrap_or_default();
-    let default = rules.into_iter().find_map(|rule| rule.apply_server_side_encryption_by_default);
+    let encryption = encryption.or_absent()?.and_then(|e| e.server_side_encryption_configuration);
     let expire = lifecycle?.and_then(|l| l.rules).unwrap_or_default();
     let controls = ownership?.and_then(|o| o.ownership_controls).map(|c| c.rules).unwrap_or_default();
     let policy = policy.or_absent()?.and_then(|p| p.policy);
     let settings = Settings {
-        public_access_blocked: block.is_some_and(|b| {
-            [b.block_public_acls, b.ignore_public_acls, b.block_public_policy, b.restrict_public_buckets]
-                == [Some(true); 4]
-        }),
+        public_access_blocked: is_closed(block.as_ref()),
         ownership: controls.first().map(|rule| rule.object_ownership.as_str().to_owned()).unwrap_or_default(),
-        encryption: default.map_or_else(String::new, |d| match d.kms_master_key_id {
-            Some(key) if d.sse_algorithm == ServerSideEncryption::AwsKms => key,
-            Some(key) => format!("{key} by {}", d.sse_algorithm.as_str()),
-            None => d.sse_algorithm.as_str().to_owned(),
-        }),
+        encryption: default_encryption(encryption).unwrap_or_default(),
         versioning: versioning?.and_then(|v| v.status) == Some(BucketVersioningStatus::Enabled),
         expire: expire.into_iter().filter_map(expiring).collect(),
         policy: policy.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default(),
