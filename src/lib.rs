@@ -33,6 +33,7 @@
 //! | [`engine`] | an approved plan -> a concurrent walk | decide, retry, print |
 //! | [`guard`] | what is left running, why it should end, and sweeps that nobody starts | end work that advances |
 //! | [`job`], [`sync`], [`local`] | steps followed, files sent, the embedded AWS | hold the lease while waiting |
+//! | [`doctor`] | what `up` would stumble over, before it costs | change anything, or stop at the first fault |
 //! | [`review`] | two states of stacks, in files or in git -> what changes for people | check out, fetch, await |
 //! | [`talk`] | a job's script step by step, the runbook of a demo: what is told to a jury | ask AWS |
 //! | [`elsewhere`] | a stack as others read it: Databricks, a diagram, a notebook | lose silently, or copy a job's code |
@@ -51,6 +52,7 @@ pub mod blueprint;
 pub mod check;
 pub mod cli;
 pub mod cloud;
+pub mod doctor;
 pub mod elsewhere;
 pub mod engine;
 pub mod event;

@@ -24,7 +24,7 @@ use terms::{Given, On, Only};
 /// IAM's limit for a managed policy, white space not counted.
 pub const MOST_CHARACTERS: usize = 6144;
 
-/// Commands that need the same. `status`, `logs` and `results` need what `plan` needs; `run` what `up` does.
+/// Commands that need the same. `doctor`, `status`, `logs` and `results` need what `plan` needs; `run` what `up` does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Command {
     Plan,
@@ -194,6 +194,12 @@ fn resources(on: On, stack: &Stack, around: &Surroundings) -> Vec<String> {
         On::CleanupRole => {
             let service = region.service_principal("elasticmapreduce");
             vec![iam(format!("role/aws-service-role/{service}/AWSServiceRoleForEMRCleanup*"))]
+        }
+        On::LinkedRoles => {
+            let linked = |service: &str, name: &str| {
+                iam(format!("role/aws-service-role/{}/{name}", region.service_principal(service)))
+            };
+            vec![linked("elasticmapreduce", "AWSServiceRoleForEMRCleanup"), linked("spot", "AWSServiceRoleForEC2Spot")]
         }
         // Its id is not known without a look, and the tags of what is made in it are asked for anyway.
         On::Networks => ec2("vpc/*"),

@@ -184,7 +184,8 @@ pub struct Nodes<'a> {
     pub disks: Option<f64>,
 }
 
-fn nodes<'a>(cluster: &'a Cluster, table: &Table, region: EuRegion) -> Vec<Nodes<'a>> {
+/// The nodes of a cluster at its largest, each group in the dearest of its types.
+pub fn nodes<'a>(cluster: &'a Cluster, table: &Table, region: EuRegion) -> Vec<Nodes<'a>> {
     let of = |group: &'a Group| {
         let spot = group.market == Market::Spot;
         dearest(group, spot, group.count, |name| disks(cluster, group, name), table, region)

@@ -17,7 +17,7 @@ const LAYERS: [&[&str]; 16] = [
     &["blueprint", "plan", "price"],
     &["event", "lease", "ledger", "permissions", "policy"],
     &["check", "engine"],
-    &["guard", "job", "local", "review", "sync"],
+    &["doctor", "guard", "job", "local", "review", "sync"],
     &["elsewhere", "talk"],
     &["evidence"],
     &["ui"],

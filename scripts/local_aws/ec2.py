@@ -1,12 +1,12 @@
 """Mends to ministack's EC2: groups in use cannot be deleted, interface endpoints use some, instances come in pages, regions may be
-off, and instance types are those of EMR's lists, by zone.
+off, a default network leads to the internet, and instance types are those of EMR's lists, by zone.
 
 All else passes through to ministack unchanged. It must never know one client from another.
 """
 
 from urllib.parse import parse_qs
 
-from . import authorisation, endpoints, instances, regions
+from . import authorisation, endpoints, instances, regions, routes
 from .emr import facts
 from .emr.model import Scope
 from .query import answer, filters, first, listed, meets, refuse
@@ -104,6 +104,7 @@ OPERATIONS = {
     **endpoints.OPERATIONS,
     **instances.OPERATIONS,
     **regions.OPERATIONS,
+    **routes.OPERATIONS,
     "DeleteSecurityGroup": delete_security_group,
     "DescribeInstanceTypeOfferings": describe_instance_type_offerings,
     "DescribeInstanceTypes": describe_instance_types,

@@ -32,6 +32,8 @@ POST sets what it names and leaves the rest, GET shows all, DELETE resets. What 
 
 - `price_page`, as 2: products in one answer of the Price List, at most; unset, 100.
 
+- `quotas`, as {"L-1216C47A": 5}: what Service Quotas says of EC2's virtual processors, by code; unset, `quotas` has it.
+
 - `past_schedules`, "at_once" or "refused": what becomes of a one-off schedule whose moment was past when it was said. Unset, or
   "never", it is accepted and calls nothing. AWS documents none of these; a client can rely on none.
 
@@ -69,6 +71,7 @@ class World:
         self.metrics: dict = {}
         self.regions_off: list[str] = []
         self.price_page: int | None = None
+        self.quotas: dict[str, float] = {}
 
     def set(self, wanted: dict) -> None:
         """Sets all of it, or raises ValueError and sets none."""
@@ -109,8 +112,12 @@ class World:
 
 
 def seconds(value) -> float:
+    return amount(value, "seconds")
+
+
+def amount(value, of: str) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
-        raise ValueError(f"{value!r} is no number of seconds")
+        raise ValueError(f"{value!r} is no number of {of}")
     return value
 
 
@@ -171,6 +178,12 @@ def page(value) -> int | None:
     return value
 
 
+def quotas(value) -> dict[str, float]:
+    if not isinstance(value, dict):
+        raise ValueError("quotas are an object of numbers by code")
+    return {code: amount(number, "processors") for code, number in value.items()}
+
+
 def switch(value) -> bool:
     if not isinstance(value, bool):
         raise ValueError(f"{value!r} is neither true nor false")
@@ -180,5 +193,5 @@ def switch(value) -> bool:
 SETTINGS = {
     "listing_lag": listing_lag, "iam_propagation": seconds, "fates": fates, "log_delay": seconds, "refill": refill,
     "service_endpoint": switch, "past_schedules": past_schedules, "metrics": metrics,
-    "regions_off": regions_off, "price_page": page,
+    "regions_off": regions_off, "price_page": page, "quotas": quotas,
 }

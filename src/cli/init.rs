@@ -1,39 +1,99 @@
-//! `init`: a commented stack, ready to `plan`. It never overwrites a file.
+//! `init`: a commented stack, ready to `plan`, of three answers: name, region, budget. It never overwrites a file.
 
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use super::{DONE, Ended, Failure, Global};
+use crate::price;
 use crate::residency::EuRegion;
-use crate::stack;
+use crate::stack::{self, Finding, Money};
 use crate::ui::Ui;
 
 /// Write a commented stack, ready to plan
 #[derive(Debug, clap::Args)]
+#[command(after_help = "What no argument says is asked for on a terminal, and else as the answers in brackets there.")]
 pub(super) struct Args {
     /// The stack's name: lower-case letters, digits and hyphens
-    #[arg(default_value = "fruits-demo")]
-    name: String,
+    name: Option<String>,
     /// Where it lives: a region of the EU
-    #[arg(long, default_value = "eu-west-3")]
-    region: String,
+    #[arg(long)]
+    region: Option<String>,
+    /// The most that one demo may cost, as in "5 USD": what costs more is refused
+    #[arg(long)]
+    budget: Option<String>,
     /// Who answers for it: an address that others can write to
-    #[arg(long, default_value = "data@fruits.example")]
+    #[arg(long, default_value = OWNER)]
     owner: String,
 }
 
+const NAME: &str = "fruits-demo";
+const REGION: &str = "eu-west-3";
+const BUDGET: &str = "5 USD";
+const OWNER: &str = "data@fruits.example";
+
 pub(super) fn run(global: &Global, args: &Args) -> Ended {
-    let region: EuRegion =
-        args.region.parse().map_err(|e: crate::residency::Refused| Failure::usage(e.to_string()).hint(e.hint))?;
+    let ui = global.ui();
+    let name = said(ui, args.name.as_deref(), "Its name", NAME, |name| {
+        text(name, EuRegion::EuWest3, Money::from_micros(5_000_000), OWNER).map(|_| name.to_owned())
+    })?;
+    let region = said(ui, args.region.as_deref(), &format!("Where it lives, of {}", regions()), REGION, |region| {
+        region.parse::<EuRegion>().map_err(|refused| Failure::usage(refused.to_string()).hint(refused.hint))
+    })?;
+    let budget = said(ui, args.budget.as_deref(), "The most that a demo may cost", BUDGET, |budget| {
+        budget.parse::<Money>().map_err(|wrong| Failure::usage(wrong.replace('\n', ": ")))
+    })?;
+    let text = text(&name, region, budget, &args.owner)?;
+    let file = PathBuf::from(format!("{name}.yaml"));
+    let kept = File::create_new(&file).and_then(|mut created| created.write_all(text.as_bytes()));
+    kept.map_err(|e| Failure::usage(format!("{} cannot be written: {e}", file.display())))?;
+    schema_beside(ui, &file);
+    let shown = file.display();
+    ui.out(format!("Wrote {shown}. {}", priced(ui, &shown.to_string(), text, budget)?));
+    ui.out(format!(
+        "Next:
+  fruitsinfra --local plan {shown}    # on the embedded AWS, without credentials
+  fruitsinfra doctor {shown}          # what stands in the way on your account
+  fruitsinfra plan {shown}            # what would be made there"
+    ));
+    Ok(DONE)
+}
+
+/// What an argument says; else what a person answers, asked again until it will do; else what is usual.
+fn said<T>(
+    ui: Ui,
+    argument: Option<&str>,
+    question: &str,
+    usual: &str,
+    read: impl Fn(&str) -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    if let Some(text) = argument {
+        return read(text);
+    }
+    loop {
+        let Some(answer) = ui.answer(question, usual) else { return read(usual) };
+        match read(&answer) {
+            Err(Failure { message, hint: Some(hint), .. }) => ui.warn(format!("{message}: {hint}")),
+            Err(Failure { message, .. }) => ui.warn(message),
+            read => return read,
+        }
+    }
+}
+
+fn regions() -> String {
+    EuRegion::ALL.map(EuRegion::as_str).join(", ")
+}
+
+/// The stack, or what is wrong with it.
+fn text(name: &str, region: EuRegion, budget: Money, owner: &str) -> Result<String, Failure> {
     let text = format!(
         "# yaml-language-server: $schema={SCHEMA}
 # What `fruitsinfra up` makes and `fruitsinfra down` ends. Everything in it stays in {place}.
 stack: {name}
 region: {region}
-owner: {owner}
-# Bounds on a cluster's life: EMR ends it after this long without work.
-limits: {{lifetime: 3h, idle: 45m}}
+owner: {owner} # who answers for it: make it an address of yours
+# Bounds: what would cost more is refused, a cluster ends after its lifetime, and EMR ends it after so long without work.
+limits: {{demo: {budget}, lifetime: 3h, idle: 45m}}
 
 buckets:
   data: {{expire: {{features/: 30d}}}} # images in, features and components out
@@ -67,22 +127,33 @@ jobs:
     model: {{name: MobileNetV2, weights: imagenet}}
     pca: {{variance: 0.90}}
 ",
-        name = args.name,
-        owner = args.owner,
         place = region.place(),
     );
-    let file = PathBuf::from(format!("{}.yaml", args.name));
-    if let Err(broken) = stack::load_text(&file.display().to_string(), text.clone(), Path::new("")) {
-        let first = broken.findings.first().map_or_else(|| broken.to_string(), |finding| finding.message.clone());
-        return Err(Failure::usage(first));
+    match stack::load_text(&format!("{name}.yaml"), text.clone(), Path::new("")) {
+        Ok(_) => Ok(text),
+        Err(broken) => Err(match broken.findings.into_iter().next() {
+            Some(Finding { message, hint: Some(hint), .. }) => Failure::usage(message).hint(hint),
+            Some(Finding { message, .. }) => Failure::usage(message),
+            None => Failure::usage("it is no stack"),
+        }),
     }
-    let kept = File::create_new(&file).and_then(|mut created| created.write_all(text.as_bytes()));
-    kept.map_err(|e| Failure::usage(format!("{} cannot be written: {e}", file.display())))?;
-    let ui = global.ui();
-    schema_beside(ui, &file);
-    ui.out(format!("Wrote {}. Next:", file.display()));
-    ui.out(format!("  fruitsinfra --local plan {0}    # on the embedded AWS, without credentials\n  fruitsinfra plan {0}            # on your account", file.display()));
-    Ok(DONE)
+}
+
+/// What a demo of it would cost, beside what it may.
+fn priced(ui: Ui, file: &str, text: String, budget: Money) -> Result<String, Failure> {
+    let loaded = stack::load_text(file, text, Path::new("")).map_err(|broken| Failure::usage(broken.to_string()))?;
+    let limits = &loaded.stack.limits;
+    let cost = price::estimate(&loaded.stack, &super::prices::table(ui), limits.lifetime.into());
+    Ok(match (cost.lives.until_end, cost.fits) {
+        (Some(life), None) => format!("A demo of {} costs about {life:.2} USD of its {budget}.", limits.lifetime),
+        (Some(life), Some(fits)) => format!(
+            "A demo of {} would cost about {life:.2} USD, and `up` refuses more than {budget}: `{fits}` would fit.",
+            limits.lifetime
+        ),
+        (None, _) => {
+            format!("What it costs in {} is not known: `fruitsinfra prices update` asks.", loaded.stack.region)
+        }
+    })
 }
 
 /// The JSON Schema beside the stack, which editors find by the stack's first line. One that is there stays.

@@ -6,6 +6,7 @@ mod completions;
 mod cost;
 mod destroy;
 mod diff;
+mod doctor;
 mod down;
 mod end;
 mod evidence;
@@ -42,6 +43,7 @@ use crate::blueprint::MaterialError;
 use crate::cloud::error::{Class, CloudError};
 use crate::local::LocalError;
 use crate::plan::PlanError;
+use crate::price::table::AS_OF;
 use crate::python::PythonError;
 use crate::script::ScriptError;
 use crate::ui::{CYAN, Output, RED, Ui, snippet, width};
@@ -57,12 +59,17 @@ pub const JOB_FAILED: u8 = 6;
 
 /// Spark on AWS EMR, in the EU, for as long as a demo lasts.
 #[derive(Debug, Parser)]
-#[command(name = "fruitsinfra", version, max_term_width = 100)]
+#[command(name = "fruitsinfra", version = version(), max_term_width = 100)]
 pub struct Cli {
     #[command(flatten)]
     global: Global,
     #[command(subcommand)]
     command: Command,
+}
+
+/// `0.1.0 (a1b2c3d4e5f6, prices of 2025-03)`: what was built, and how old what it carries is.
+fn version() -> String {
+    format!("{} ({}, prices of {AS_OF})", env!("CARGO_PKG_VERSION"), env!("FRUITSINFRA_COMMIT"))
 }
 
 #[derive(Clone, Debug, clap::Args)]
@@ -102,6 +109,7 @@ enum Command {
     Explain(explain::Args),
     Present(present::Args),
     Evidence(evidence::Args),
+    Doctor(doctor::Args),
     Plan(plan::Args),
     Up(up::Args),
     Extend(extend::Args),
@@ -271,6 +279,7 @@ async fn dispatch(global: &Global, command: &Command) -> Ended {
         Command::Explain(args) => explain::run(global, args),
         Command::Present(args) => present::run(global, args),
         Command::Evidence(args) => evidence::run(global, args).await,
+        Command::Doctor(args) => doctor::run(global, args).await,
         Command::Plan(args) => plan::run(global, args).await,
         Command::Up(args) => up::run(global, args).await,
         Command::Extend(args) => extend::run(global, args).await,

@@ -91,6 +91,11 @@ pub(super) fn folder(name: &str) -> PathBuf {
 
 /// Reads a stack and its scripts; shows what is found; fails with 2 if it cannot be worked with.
 pub(super) fn load(ui: Ui, name: &str) -> Result<Stack, Failure> {
+    examine(ui, name).map(|(stack, _)| stack)
+}
+
+/// The same, and how many findings were shown.
+pub(super) fn examine(ui: Ui, name: &str) -> Result<(Stack, usize), Failure> {
     let path = find(name);
     let Checked { stack, sources, findings, waived: _ } = check::file(&path, stack::today(), None);
     let errors = findings.iter().filter(|finding| finding.severity == Severity::Error).count();
@@ -100,7 +105,7 @@ pub(super) fn load(ui: Ui, name: &str) -> Result<Stack, Failure> {
         ui.say(snippet::render(&told, &sources, style));
     }
     let broken = || Failure::usage(format!("{}: {}", path.display(), counted(errors, "error")));
-    stack.filter(|_| errors == 0).ok_or_else(broken)
+    stack.filter(|_| errors == 0).map(|stack| (stack, told.len())).ok_or_else(broken)
 }
 
 /// Replaces the weights of every feature job by those of `--weights`.
@@ -114,9 +119,14 @@ pub(super) fn with_weights(stack: &mut Stack, weights: Option<&Weights>) {
 
 impl Session {
     pub(super) async fn open(global: &Global, name: &str, weights: Option<&Weights>) -> Result<Self, Failure> {
-        let ui = global.ui();
-        let mut stack = load(ui, name)?;
+        let mut stack = load(global.ui(), name)?;
         with_weights(&mut stack, weights);
+        Self::of(global, name, stack).await
+    }
+
+    /// Of a stack that was read already.
+    pub(super) async fn of(global: &Global, name: &str, stack: Stack) -> Result<Self, Failure> {
+        let ui = global.ui();
         let folder = folder(name);
         let (cloud, clock) = connect(global, stack.region).await?;
         let (stop, cancel) = Cancel::pair();

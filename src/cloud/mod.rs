@@ -1,6 +1,7 @@
 //! AWS as this program sees it: the SDK clients of one EU region. Only this room and the kinds name an
 //! `aws_sdk_*` crate; a client for another region cannot be built.
 
+pub mod capacity;
 pub mod clock;
 pub mod clusters;
 pub mod described;
@@ -9,6 +10,7 @@ pub mod existing;
 pub mod http;
 pub mod logs;
 pub mod mark;
+pub mod names;
 pub mod notify;
 pub mod objects;
 pub mod permit;
@@ -20,6 +22,7 @@ pub mod remains;
 pub mod span;
 pub mod steps;
 pub mod surroundings;
+pub mod ways;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -70,6 +73,7 @@ pub struct Cloud {
     pub cloudwatch: aws_sdk_cloudwatch::Client,
     pub pricing: aws_sdk_pricing::Client,
     pub sns: aws_sdk_sns::Client,
+    quotas: aws_sdk_servicequotas::Client,
     pub contacts: Contacts,
     pub permit: Permit,
     sts: aws_sdk_sts::Client,
@@ -118,6 +122,7 @@ impl Cloud {
             cloudwatch: aws_sdk_cloudwatch::Client::new(&config),
             pricing: aws_sdk_pricing::Client::new(&config),
             sns: aws_sdk_sns::Client::new(&config),
+            quotas: aws_sdk_servicequotas::Client::new(&config),
             sts: aws_sdk_sts::Client::new(&config),
             contacts,
             permit,

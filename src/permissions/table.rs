@@ -8,7 +8,7 @@ use super::Command::{self, Destroy, Down, Guard, Plan, Up};
 use super::terms::{Given, Need, On, Only, Row};
 
 const ALL: &[Command] = &[Plan, Up, Down, Destroy];
-/// Commands that prove and take nothing: `evidence`, `import --cluster`.
+/// Commands that look and take nothing: `doctor`, `evidence`, `import --cluster`.
 const LOOKING: &[Command] = &[Plan];
 /// Commands that read what others wrote: files sent, logs, reports.
 const READING: &[Command] = &[Plan, Up];
@@ -92,6 +92,8 @@ pub const TABLE: &[Row] = &[
     ),
     row("s3 GetBucketEncryption", LOOKING, &[always("s3:GetEncryptionConfiguration", On::BucketsOfOthers)]),
     row("s3 GetPublicAccessBlock", LOOKING, &[always("s3:GetBucketPublicAccessBlock", On::BucketsOfOthers)]),
+    // Whether names are still to be had.
+    row("s3 HeadBucket", LOOKING, &[always("s3:ListBucket", On::Buckets)]),
     row("s3 ListObjectsV2", ALL, &[always("s3:ListBucket", On::Buckets)]),
     // Who may not list is told 403 of an object that is not there, and not 404.
     row(
@@ -167,6 +169,7 @@ pub const TABLE: &[Row] = &[
     row("s3 DeleteBucket", REMOVING, &[always("s3:DeleteBucket", On::Buckets)]),
     // --- IAM
     row("iam GetRole", ALL, &[always("iam:GetRole", On::RolesByName), always("iam:GetRole", On::RolesOfOthers)]),
+    emr("iam GetRole", LOOKING, &[always("iam:GetRole", On::LinkedRoles)]),
     row("iam GetRolePolicy", ALL, &[always("iam:GetRolePolicy", On::Roles)]),
     row("iam ListAttachedRolePolicies", ALL, &[always("iam:ListAttachedRolePolicies", On::Roles)]),
     row(
@@ -199,6 +202,11 @@ pub const TABLE: &[Row] = &[
     row("ec2 DescribeSecurityGroups", ALL, &[here("ec2:DescribeSecurityGroups")]),
     emr("ec2 DescribeSubnets", ALL, &[here("ec2:DescribeSubnets")]),
     emr("ec2 DescribeInstanceTypeOfferings", ALL, &[here("ec2:DescribeInstanceTypeOfferings")]),
+    row("ec2 DescribeRegions", LOOKING, &[here("ec2:DescribeRegions")]),
+    emr("ec2 DescribeInstances", LOOKING, &[here("ec2:DescribeInstances")]),
+    emr("ec2 DescribeRouteTables", LOOKING, &[here("ec2:DescribeRouteTables")]),
+    emr("ec2 DescribeVpcEndpoints", LOOKING, &[here("ec2:DescribeVpcEndpoints")]),
+    emr("servicequotas GetServiceQuota", LOOKING, &[here("servicequotas:GetServiceQuota")]),
     emr(
         "ec2 CreateSecurityGroup",
         MAKING,
@@ -224,6 +232,7 @@ pub const TABLE: &[Row] = &[
     fleets("emr ListInstanceFleets", ALL, &[ours("elasticmapreduce:ListInstanceFleets", On::Clusters)]),
     row("emr GetAutoTerminationPolicy", ALL, &[ours("elasticmapreduce:GetAutoTerminationPolicy", On::Clusters)]),
     row("emr GetManagedScalingPolicy", ALL, &[ours("elasticmapreduce:GetManagedScalingPolicy", On::Clusters)]),
+    emr("emr DescribeReleaseLabel", LOOKING, &[here("elasticmapreduce:DescribeReleaseLabel")]),
     row("emr ListBootstrapActions", LOOKING, &[ours("elasticmapreduce:ListBootstrapActions", On::Clusters)]),
     // Of twins, the one with work stays.
     row("emr ListSteps", ALL, &[ours("elasticmapreduce:ListSteps", On::Clusters)]),

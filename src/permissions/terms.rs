@@ -32,6 +32,8 @@ pub enum On {
     EndRole,
     ScalingRole,
     CleanupRole,
+    /// Those that AWS makes for a service: whether they are there yet.
+    LinkedRoles,
     Networks,
     Groups,
     Clusters,

@@ -13,7 +13,7 @@ const EC2: &str = include_str!("ec2.csv");
 const OTHER: &str = include_str!("other.csv");
 
 /// When the table was read.
-const AS_OF: &str = "2025-03";
+pub const AS_OF: &str = "2025-03";
 
 /// What has a price.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

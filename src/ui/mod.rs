@@ -3,6 +3,7 @@
 
 pub mod codes;
 pub mod cost;
+pub mod doctor;
 pub mod events;
 pub mod evidence;
 pub mod github;
@@ -81,6 +82,20 @@ impl Ui {
         if self.output == Output::Text {
             self.out(text);
         }
+    }
+
+    /// Asks a person for a word, and takes what is usual for none; `None` if nobody is there.
+    pub fn answer(self, question: &str, usual: &str) -> Option<String> {
+        if !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
+            return None;
+        }
+        let _ = write!(anstream::stderr(), "{BOLD}{question}{BOLD:#} [{usual}] ");
+        let _ = std::io::stderr().flush();
+        let mut answer = String::new();
+        let read = std::io::stdin().read_line(&mut answer).ok()?;
+        let answer = answer.trim();
+        // The end of the input is nobody.
+        (read > 0).then(|| if answer.is_empty() { usual.to_owned() } else { answer.to_owned() })
     }
 
     /// Asks a person, who must be there: `None` if nobody is.

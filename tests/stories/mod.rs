@@ -2,6 +2,7 @@
 //! group of stories has its own AWS; none needs another's. Nothing here may look inside the binary.
 
 mod changes;
+mod doctor;
 mod drift;
 mod ended;
 mod ending;

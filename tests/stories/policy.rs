@@ -62,7 +62,7 @@ fn the_table_names_every_call_that_the_sources_make_and_no_other() {
 /// `s3 PutBucketPolicy`.
 fn is_call(text: &str) -> bool {
     text.split_once(' ').is_some_and(|(service, operation)| {
-        ["s3", "emr", "iam", "ec2", "sts", "cloudwatch", "scheduler", "sns"].contains(&service)
+        ["s3", "emr", "iam", "ec2", "sts", "cloudwatch", "scheduler", "servicequotas", "sns"].contains(&service)
             && operation.starts_with(char::is_uppercase)
             && operation.bytes().all(|b| b.is_ascii_alphanumeric())
     })

@@ -1,4 +1,4 @@
-"""ministack as the model: its services as they are, but for EMR, Scheduler and the Price List, which are ours, and mends to
+"""ministack as the model: its services as they are, but for EMR, Scheduler, the Price List and Service Quotas, which are ours, and mends to
 EC2, IAM, S3, CloudWatch and SNS.
 
 Signatures are verified and policies evaluated. It must never keep state on disk, nor reach Docker or the network.
@@ -35,7 +35,7 @@ class Ministack:
 
         import ministack.app as ministack
 
-        from .. import authorisation, cloudwatch, doors, ec2, iam, late, pricing, regions, s3, sns
+        from .. import authorisation, cloudwatch, doors, ec2, iam, late, pricing, quotas, regions, s3, sns
         from ..emr.api import Emr
         from ..scheduler.api import Scheduler
 
@@ -50,9 +50,11 @@ class Ministack:
         self._emr.lifecycle.schedules = scheduler.firing
         handlers["monitoring"] = handlers["cloudwatch"] = cloudwatch.Handler(handlers["monitoring"], self._emr, world)
         handlers["pricing"] = pricing.Handler(world)
+        handlers["servicequotas"] = quotas.Handler(world)
         published = handlers["sns"] = sns.Handler(handlers["sns"], clock)
         handlers["s3"] = s3.Handler(handlers["s3"])
         iam.register()
+        quotas.register()
         authorisation.install()
         authorisation.see_clusters(self._emr)
         self.app = regions.Switch(ministack.app, world)

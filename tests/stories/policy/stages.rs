@@ -74,10 +74,11 @@ const DESTROY: &[&str] = &["destroy", FILE, "--yes"];
 const PLAN: &[&str] = &["plan", FILE, "--weights", "weights.h5"];
 
 /// Where in the journey the stack is made.
-pub(super) const FIRST_UP: usize = 1;
+pub(super) const FIRST_UP: usize = 2;
 
 /// Every command, every kind of change, every way in which something goes. Each ends with 0.
-pub(super) const JOURNEY: [Step; 25] = [
+pub(super) const JOURNEY: [Step; 26] = [
+    step(Plan, &["doctor", FILE]),
     step(Plan, PLAN),
     step(Up, UP),
     step(Plan, &["plan", FILE, "--weights", "weights.h5", "--detailed-exitcode"]),
