@@ -328,10 +328,10 @@ impl Guard<'_> {
             });
         }
         let work = async |((region, _), stack): ((EuRegion, String), EndedStack)| {
-            let mut cloud = Cloud::connect(region, &self.endpoint).await;
+            let cloud = Cloud::connect(region, &self.endpoint).await;
             if let Some(account) = stack.home.rsplit('-').next() {
                 // Homes end in it.
-                cloud = cloud.of_account(account);
+                cloud.is_of_account(account);
             }
             let of = cloud.contacts.clone();
             let (clock, deadline) = (self.sweep.clock, self.sweep.deadline);

@@ -147,18 +147,31 @@ impl Session {
 
     /// Reads everything there is of the stack.
     pub(super) async fn observe(&self) -> Result<World, Failure> {
-        let (account, live, ()) = futures::try_join!(
-            self.cx.cloud.account(),
-            resources::list_all(&self.cx),
-            check_existing(&self.cx.cloud, &self.stack)
-        )?;
-        if let Some(said) = self.stack.account.as_deref().filter(|said| *said != account) {
-            return Err(Failure::refused(format!(
-                "these credentials are of account {account}, and the stack says {said}"
-            )));
+        let cloud = &self.cx.cloud;
+        let said = self.stack.account.as_deref();
+        if let Some(account) = said {
+            cloud.is_of_account(account);
         }
+        let looked = async {
+            futures::try_join!(cloud.account(), resources::list_all(&self.cx), check_existing(cloud, &self.stack))
+        };
+        let looked = looked.await;
+        // A home that S3 lists among the caller's own, and gives to nobody but the account that is said, proves that they
+        // are one. Without it AWS is asked.
+        let at_home = |live: &[Live]| live.iter().any(|live| live.resource.address() == resources::home());
+        if let Some(said) = said
+            && !looked.as_ref().is_ok_and(|(_, live, ())| at_home(live))
+        {
+            let account = cloud.caller().await?.account;
+            if account != said {
+                return Err(Failure::refused(format!(
+                    "these credentials are of account {account}, and the stack says {said}"
+                )));
+            }
+        }
+        let (account, live, ()) = looked?;
         let network = match blueprint::wish(&self.stack, &live) {
-            Some(wish) => Some(surroundings::network(&self.cx.cloud, &wish).await?),
+            Some(wish) => Some(surroundings::network(cloud, &wish).await?),
             None => None,
         };
         let around = Surroundings { region: self.stack.region, account: account.to_owned(), network };

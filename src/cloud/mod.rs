@@ -131,11 +131,9 @@ impl Cloud {
     }
 
     /// Spares a question whose answer is known.
-    #[must_use]
-    pub fn of_account(self, account: &str) -> Self {
+    pub fn is_of_account(&self, account: &str) {
         // One that was asked has the same answer.
         let _ = self.account.set(account.to_owned());
-        self
     }
 
     /// The caller's account, asked once.

@@ -33,8 +33,7 @@ impl Cloud {
     pub async fn caller(&self) -> Result<Caller, CloudError> {
         let told = call("sts GetCallerIdentity", self.sts.get_caller_identity().send()).await?;
         let (account, arn) = (told.account.unwrap_or_default(), told.arn.unwrap_or_default());
-        // One that was asked has the same answer.
-        let _ = self.account.set(account.clone());
+        self.is_of_account(&account);
         Ok(Caller { account, arn })
     }
 

@@ -135,3 +135,29 @@ fn failures(events: &[Value]) -> String {
     told.sort();
     told.join("\n")
 }
+
+#[test]
+fn the_account_that_a_stack_names_is_proven_without_a_question_where_its_home_is() {
+    let aws = Aws::start();
+    aws.edit("stacks/demo.yaml", "stack: fruits-demo\n", "stack: fruits-demo\naccount: \"000000000000\"\n");
+    aws.up("demo").expect(0);
+    aws.forget_calls();
+    aws.plan("demo").expect(0);
+    assert_eq!(aws.count("GetCallerIdentity"), 0);
+
+    // Another's name is not proven by anything, and nothing is planned or made in a wrong account.
+    aws.edit("stacks/demo.yaml", "account: \"000000000000\"", "account: \"222222222222\"");
+    for args in
+        [&["plan", "demo"][..], &["up", "demo", "--yes", "--weights", aws.weights], &["destroy", "demo", "--yes"]]
+    {
+        aws.forget_calls();
+        let refused = aws.run(args).expect(3);
+        assert!(
+            refused.err.contains("these credentials are of account 000000000000, and the stack says 222222222222"),
+            "{refused:?}"
+        );
+        assert_eq!(aws.mutations(), Vec::<String>::new(), "{args:?}");
+    }
+    aws.edit("stacks/demo.yaml", "account: \"222222222222\"", "account: \"000000000000\"");
+    aws.destroy("demo").expect(0);
+}
