@@ -3,11 +3,13 @@
 import json
 import os
 import pty
+import signal
 import subprocess
 import sys
 import threading
 import urllib.request
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
@@ -31,7 +33,7 @@ class Ran(NamedTuple):
 
 
 class Reader:
-    """Somebody at a terminal in a folder, who answers `y`."""
+    """Somebody at a terminal in a folder, who says yes."""
 
     def __init__(self, folder: Path, environment: dict[str, str]):
         self.folder, self.environment = folder, environment
@@ -40,7 +42,8 @@ class Reader:
         """Runs one line. Its questions come from a terminal and are answered there; what it prints is read from a pipe."""
         ours, theirs = pty.openpty()
         process = subprocess.Popen(["bash", "-euo", "pipefail", "-c", line], cwd=self.folder, env=self.environment,
-                                   stdin=theirs, stderr=theirs, stdout=subprocess.PIPE, text=True)
+                                   stdin=theirs, stderr=theirs, stdout=subprocess.PIPE, text=True,
+                                   start_new_session=True)
         os.close(theirs)
         said = bytearray()
         answering = threading.Thread(target=answer, args=(ours, said))
@@ -48,15 +51,15 @@ class Reader:
         try:
             out, _ = process.communicate(timeout=AT_MOST)
         finally:
-            process.kill()
+            with suppress(ProcessLookupError):  # what hangs ends with all that it started
+                os.killpg(process.pid, signal.SIGKILL)
             answering.join(5)
             os.close(ours)
         return Ran(process.returncode, out, said.decode(errors="replace").replace("\r\n", "\n"))
 
 
 def answer(terminal: int, said: bytearray) -> None:
-    """Says yes to every question until the terminal is left."""
-    asked = 0
+    """Says yes where that is asked, and what is usual to all else, until the terminal is left."""
     while True:
         try:
             heard = os.read(terminal, 4096)
@@ -65,9 +68,8 @@ def answer(terminal: int, said: bytearray) -> None:
         if not heard:
             return
         said += heard
-        while said.count(b"[y/N]") > asked:
-            asked += 1
-            os.write(terminal, b"y\n")
+        if said.endswith(b"] "):
+            os.write(terminal, b"y\n" if said.endswith(b"[y/N] ") else b"\n")
 
 
 class Aws(NamedTuple):
