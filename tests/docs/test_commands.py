@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from conftest import Reader
-from documents import ROOT, Line, named, pages, prose, stories
+from documents import FENCE, ROOT, Line, named, pages, prose, stories
 
 # Lines for which an embedded AWS cannot stand in: what they begin with, and why.
 EXCEPTED = {
@@ -137,6 +137,13 @@ def test_every_command_is_told_of(binary):
     ways = [(r"`(?:fruitsinfra (?:--\S+ )*)?{}\b", texts), (r"fruitsinfra (?:--\S+ (?:\w+ )?)*{}\b", typed)]
     told_of = {command for command in commands for way, text in ways if re.search(way.format(command), text)}
     assert commands - told_of == set()
+
+
+def test_nothing_is_typed_in_another_kind_of_block():
+    for page in pages():
+        for block in FENCE.finditer(page.read_text()):
+            word, typed = block["word"].strip(), re.search(r"^\$? ?(?:fruitsinfra|scripts/)", block["text"], re.MULTILINE)
+            assert word not in ("bash", "console", "shell", "zsh", "") and (word == "sh" or not typed), f"{named(page)}: {block[0]}"
 
 
 def test_pages_are_looked_through():
