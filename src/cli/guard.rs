@@ -239,7 +239,13 @@ impl Guard<'_> {
         };
         let home = home.unwrap_or(EuRegion::EuWest3);
         let first = connect(home).await;
-        let asked = tokio::time::timeout_at(self.sweep.deadline, first.regions()).await;
+        // The account is the same in all regions: it is asked for in one.
+        let asked = async { futures::join!(first.regions(), first.account()) };
+        let asked = tokio::time::timeout_at(self.sweep.deadline, asked).await;
+        let (asked, account) = match asked {
+            Ok((regions, account)) => (Ok(regions), account.ok().map(str::to_owned)),
+            Err(late) => (Err(late), None),
+        };
         let known = match asked {
             Ok(Ok(known)) => known,
             // Without credentials there is nothing that could be looked at.
@@ -259,6 +265,9 @@ impl Guard<'_> {
         (report.off, report.abroad) = (off, abroad);
         let others: Vec<Cloud> =
             futures::stream::iter(on.into_iter().filter(|r| *r != home)).then(connect).collect().await;
+        if let Some(account) = account {
+            others.iter().for_each(|cloud| cloud.is_of_account(&account));
+        }
         let mut clouds = vec![first];
         clouds.extend(others);
         clouds.sort_by_key(|cloud| cloud.region);

@@ -118,6 +118,9 @@ impl CloudError {
             Class::Denied if self.code.is_none() => {
                 "sign in (`aws sso login`, AWS_PROFILE, or keys in the environment), or add `--local` for the embedded AWS"
             }
+            Class::Denied if self.code.as_deref().is_some_and(|code| STRANGERS.contains(&code)) => {
+                "AWS does not know these credentials, or does no longer: sign in again (`aws sso login`), or use others (AWS_PROFILE)"
+            }
             Class::Denied => "ask for the permission that is named, or use other credentials (AWS_PROFILE)",
             Class::Throttled
             | Class::NotYet
@@ -142,13 +145,18 @@ impl CloudError {
                 let code = code.unwrap_or_else(|| of_status(service.raw().status().as_u16())).to_owned();
                 let message = service.err().message().unwrap_or_default().to_owned();
                 let class = sort(&code, &message);
-                let message = if message.is_empty() { format!("AWS answered {code}") } else { message };
+                let message = match (message.is_empty(), code.is_empty()) {
+                    (false, _) => message,
+                    (true, false) => format!("AWS answered {code}"),
+                    (true, true) => format!("the answer says nothing (HTTP {})", service.raw().status()),
+                };
                 (class, Some(code).filter(|c| !c.is_empty()), message)
             }
             SdkError::ConstructionFailure(_) => (class_of_refusal(error), None, chain(error)),
             SdkError::DispatchFailure(failure) if failure.is_user() => (class_of_refusal(error), None, chain(error)),
             _ if causes(error).iter().any(|cause| cause.contains("loading credentials")) => {
-                (Class::Denied, None, format!("no credentials: {}", chain(error)))
+                let last = causes(error).pop().unwrap_or_default();
+                (Class::Denied, None, format!("no credentials: there are none where the AWS CLI looks ({last})"))
             }
             SdkError::DispatchFailure(_) => {
                 let causes = causes(error);
@@ -168,6 +176,17 @@ impl CloudError {
         Self { class, call: call.into(), code, message, detail: None }
     }
 }
+
+/// Codes by which AWS says that it does not know who asks.
+const STRANGERS: [&str; 7] = [
+    "AuthFailure",
+    "ExpiredToken",
+    "ExpiredTokenException",
+    "InvalidAccessKeyId",
+    "InvalidClientTokenId",
+    "SignatureDoesNotMatch",
+    "UnrecognizedClientException",
+];
 
 /// The code of an answer that has none: the answer to a HEAD has no body to hold one.
 fn of_status(status: u16) -> &'static str {

@@ -62,9 +62,9 @@ fn words(document: &Value) -> Value {
     let [shown, open, against] = counts(document);
     let lang = lang(document);
     let sum = match lang {
-        Lang::En => format!("{shown} lines are shown by facts, {open} are not, {against} are contradicted."),
+        Lang::En => format!("Lines shown by facts: {shown}; not shown: {open}; contradicted: {against}."),
         Lang::Fr => {
-            format!("{shown} lignes sont établies par les faits, {open} ne le sont pas, {against} sont contredites.")
+            format!("Lignes établies par les faits : {shown} ; non établies : {open} ; contredites : {against}.")
         }
     };
     let minutes_usd = lang.of(
