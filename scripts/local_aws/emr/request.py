@@ -55,8 +55,10 @@ def meant(data: dict, scope: Scope, now: float) -> Cluster:
         scale_down=data.get("ScaleDownBehavior", "TERMINATE_AT_TASK_COMPLETION"),
         step_concurrency=concurrency(data.get("StepConcurrencyLevel", 1)), root_size=root_size(data.get("EbsRootVolumeSize")),
         subnet=one_subnet(instances), zone=(instances.get("Placement") or {}).get("AvailabilityZone"),
-        key_name=instances.get("Ec2KeyName"), primary_group=instances.get("EmrManagedMasterSecurityGroup"),
-        core_group=instances.get("EmrManagedSlaveSecurityGroup"), service_group=instances.get("ServiceAccessSecurityGroup"),
+        # An empty text is nothing said: Terraform's provider sends one for each of these that its user left out.
+        key_name=instances.get("Ec2KeyName") or None, primary_group=instances.get("EmrManagedMasterSecurityGroup") or None,
+        core_group=instances.get("EmrManagedSlaveSecurityGroup") or None,
+        service_group=instances.get("ServiceAccessSecurityGroup") or None,
         more_primary_groups=instances.get("AdditionalMasterSecurityGroups") or [],
         more_core_groups=instances.get("AdditionalSlaveSecurityGroups") or [],
         bootstrap=[bootstrap(action) for action in data.get("BootstrapActions") or []],
