@@ -50,3 +50,11 @@ def row(name: str, stacks: int, median: float) -> dict:
     ours = name in ("validate", "diff")
     at_most = (ONE_AT_MOST if stacks == 1 else MANY_AT_MOST) if ours else None
     return {"what": name, "stacks": stacks, "seconds": median, "at_most": at_most, "well": at_most is None or median <= at_most}
+
+
+def table(rows: list[dict]) -> list[str]:
+    lines = [f"{'what':<10}  {'stacks':>6}  {'seconds':>8}  {'at most':>8}"]
+    for row in rows:
+        at_most = "" if row["at_most"] is None else f"{row['at_most']:.2f}"
+        lines.append(f"{row['what']:<10}  {row['stacks']:>6}  {row['seconds']:>8.3f}  {at_most:>8}{'' if row['well'] else '  NOT WELL'}")
+    return lines

@@ -34,9 +34,11 @@ def test_several_primary_nodes_are_protected_whatever_was_asked_for(emr):
 def test_an_empty_text_is_nothing_said(emr):
     """Terraform's provider sends one for each of these that its user left out."""
     unsaid = ("Ec2KeyName", "EmrManagedMasterSecurityGroup", "EmrManagedSlaveSecurityGroup", "ServiceAccessSecurityGroup")
-    attributes = emr.describe(emr.waiting(Instances=dict.fromkeys(unsaid, "")))["Ec2InstanceAttributes"]
+    lists = {"AdditionalMasterSecurityGroups": [""], "AdditionalSlaveSecurityGroups": [""]}
+    attributes = emr.describe(emr.waiting(Instances=dict.fromkeys(unsaid, "") | lists))["Ec2InstanceAttributes"]
     assert "Ec2KeyName" not in attributes and "ServiceAccessSecurityGroup" not in attributes
     assert attributes["EmrManagedMasterSecurityGroup"].startswith("sg-")
+    assert attributes["AdditionalMasterSecurityGroups"] == attributes["AdditionalSlaveSecurityGroups"] == []
 
 
 def test_volumes_are_split_and_defaulted(emr):

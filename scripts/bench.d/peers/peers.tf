@@ -120,10 +120,11 @@ resource "aws_emr_cluster" "main" {
   log_uri                           = "s3://${aws_s3_bucket.of["logs"].bucket}/emr/"
   service_role                      = aws_iam_role.of["service"].arn
   keep_job_flow_alive_when_no_steps = true
+  ebs_root_volume_size              = 15 # EMR's own, which the provider would take for a change
   tags                              = local.tags
   depends_on                        = [aws_iam_role_policy.of, aws_s3_bucket_object.script, aws_s3_bucket_ownership_controls.of]
   ec2_attributes {
-    instance_profile = aws_iam_instance_profile.nodes.arn
+    instance_profile = aws_iam_instance_profile.nodes.name # as EMR tells it back
   }
   master_instance_group {
     instance_type = "m5.xlarge"
