@@ -44,13 +44,15 @@ def measure(binary: Path, mirror: Path, pairs: int, scratch: Path) -> dict:
 
 
 def critical_path(calls: Iterable[dict]) -> list[str]:
-    """The longest chain of calls one after the other: whichever ends first of those that begin after the last one ended."""
-    chain, free = [], float("-inf")
+    """The longest chain of calls one after the other; of several, one that stays with a service, as those that wait do."""
+    best: list[tuple[int, int, list[str], dict]] = []  # of the chains that end with a call: length, loyalty, operations, the call
     for call in sorted(calls, key=lambda call: call["at"]):
-        if call["at"] - call["ms"] / 1000 >= free - CLOCKS:
-            chain.append(call["operation"])
-            free = call["at"]
-    return chain
+        began = call["at"] - call["ms"] / 1000
+        before = [chain for chain in best if chain[3]["at"] <= began + CLOCKS]
+        ranked = [(length + 1, loyal + (last["service"] == call["service"]), names) for length, loyal, names, last in before]
+        length, loyal, names = max(ranked, key=lambda chain: chain[:2], default=(1, 0, []))
+        best.append((length, loyal, [*names, call["operation"]], call))
+    return max(best, key=lambda chain: chain[:2])[2]
 
 
 def table(found: dict) -> list[str]:

@@ -70,7 +70,7 @@ class Lifecycle:
         await self._keep_schedules()
         for scope, of in list(self.clusters.items()):
             with request_scope(*scope):
-                for c in [c for c in of.values() if c.alive]:
+                for c in [c for c in of.values() if c.alive and not resting(c)]:
                     await self._move(c, self.clock.now)
                     if c.state in USABLE:
                         self._start_steps(c)
@@ -283,3 +283,8 @@ class Lifecycle:
         log.info("%s %s -> %s %s", c.id, c.state, state, why.message or "")
         c.past.append((c.entered, c.state, c.reason))
         c.state, c.entered, c.reason = state, at, why
+
+
+def resting(c: Cluster) -> bool:
+    """Whether time alone changes nothing of it. Thousands that are planted for a crowd would be asked at every call."""
+    return c.planted and c.state in USABLE and not c.idle_timeout and all(group.changed_at is None for group in c.groups)

@@ -206,6 +206,8 @@ class Cluster:
         return self.state in ALIVE
 
     def state_at(self, moment: float) -> tuple[str, Reason]:
+        if moment >= self.entered:
+            return self.state, self.reason
         states = [*self.past, (self.entered, self.state, self.reason)]
         return next(((state, why) for began, state, why in reversed(states) if began <= moment), states[0][1:])
 
