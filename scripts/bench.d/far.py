@@ -56,7 +56,8 @@ def critical_path(calls: Iterable[dict]) -> list[str]:
 
 
 def table(found: dict) -> list[str]:
-    lines = [f"{f'{DELAY * 1000:.0f} ms a call':<18}  {'seconds':>8}  {'cpu':>6}  {'MB':>6}  {'calls':>6}  {'trips':>6}  {'path':>7}  {'times it':>8}  {'ratio':>6}"]
+    heads = f"{'seconds':>8}  {'cpu':>6}  {'MB':>6}  {'calls':>6}  {'trips':>6}  {'path':>7}  {'times it':>8}  {'ratio':>6}"
+    lines = [f"{f'{DELAY * 1000:.0f} ms a call':<18}  {heads}"]
     for who, row in found["rows"].items():
         ratio = f"{found['ratio']:.1f}" if who == "terraform" else ""
         lines.append(
