@@ -1,7 +1,6 @@
 """Fills an account that somebody else uses: `foreign.py ROLES BUCKETS CLUSTERS`, with its endpoint and keys in the environment.
 
-None bears a mark of ours. The clusters are all there and idle, under names of which some begin as those of stacks do: whoever looks
-for its own has to pass them by. It prints, as JSON, how many of each there are.
+None bears a mark of ours, or a name that begins as a stack of ours does. The clusters are all there and idle. It prints, as JSON, how many of each there are.
 """
 
 import json
@@ -23,15 +22,11 @@ def main(roles: int, buckets: int, clusters: int) -> None:
     placed = {"LocationConstraint": REGION}
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda n: iam.create_role(RoleName=f"foreign-{n}", AssumeRolePolicyDocument=TRUST), range(roles)))
-        list(pool.map(lambda n: s3.create_bucket(Bucket=f"{name(n)}-data", CreateBucketConfiguration=placed), range(buckets)))
+        list(pool.map(lambda n: s3.create_bucket(Bucket=f"foreign-{n}-data", CreateBucketConfiguration=placed), range(buckets)))
     for first in range(0, clusters, AT_ONCE):
-        plant([{"region": REGION, "name": f"{name(n)}-main", "age": 3600, "tags": {"team": "other"}}
+        plant([{"region": REGION, "name": f"foreign-{n}-main", "age": 3600, "tags": {"team": "other"}}
                for n in range(first, min(first + AT_ONCE, clusters))])
     print(json.dumps({"roles": roles, "buckets": buckets, "clusters": clusters}))
-
-
-def name(number: int) -> str:
-    return f"bench-foreign-{number}" if number % 10 == 0 else f"foreign-{number}"
 
 
 def plant(clusters: list[dict]) -> None:
