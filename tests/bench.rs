@@ -27,7 +27,8 @@ fn sends() {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async {
         let endpoint = Endpoint::Local(told("BENCH_ENDPOINT"));
-        let cloud = Cloud::connect(EuRegion::EuWest1, &endpoint).await.of_account("000000000000");
+        let cloud = Cloud::connect(EuRegion::EuWest1, &endpoint).await;
+        cloud.is_of_account("000000000000");
         let ((_, cancel), (say, _progress), (events, mut heard)) =
             (Cancel::pair(), unbounded_channel(), unbounded_channel());
         let cx = Cx::new(cloud, &stack.name, &stack.owner, Clock::System, cancel, say);

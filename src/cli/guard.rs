@@ -266,7 +266,9 @@ impl Guard<'_> {
         let others: Vec<Cloud> =
             futures::stream::iter(on.into_iter().filter(|r| *r != home)).then(connect).collect().await;
         if let Some(account) = account {
-            others.iter().for_each(|cloud| cloud.is_of_account(&account));
+            for cloud in &others {
+                cloud.is_of_account(&account);
+            }
         }
         let mut clouds = vec![first];
         clouds.extend(others);

@@ -62,9 +62,25 @@ pub(super) async fn tags(cx: &Cx, name: &str) -> Result<BTreeMap<String, String>
     Ok(answer.map(|a| a.tag_set.into_iter().map(|t| (t.key, t.value)).collect()).unwrap_or_default())
 }
 
-/// One bucket with all its settings, asked at once; `None` if it does not bear the stack's mark.
+/// One bucket with all its settings; `None` if it does not bear the stack's mark. The mark is asked for first: another stack's
+/// name may begin like this one's, and its settings are nobody's business here. Clusters take as many steps to be read.
 async fn read(cx: &Cx, name: &str) -> Result<Option<Live>, CloudError> {
     let (s3, owner) = (&cx.cloud.s3, cx.cloud.account().await?);
+    let tags = match tags(cx, name).await {
+        // Closed to us: then it is not ours. But where our own policy lacks the permission, nothing is known.
+        Err(error) if error.class == Class::Denied && !error.message.contains("identity-based policy") => {
+            return Ok(None);
+        }
+        tags => tags?,
+    };
+    let Some(mark) = Mark::read(&tags, &cx.stack) else {
+        let key = name.strip_prefix(&format!("{}-", cx.stack)).and_then(|rest| rest.strip_suffix(&format!("-{owner}")));
+        if let Some(key) = key.filter(|_| !marked(&tags)) {
+            cx.say(&Address::new(NAME, name), cx.mark(&Bucket::at(key)).lost(&Lost::Bucket(name)));
+        }
+        return Ok(None);
+    };
+    let Some(key) = mark.key(NAME).map(str::to_owned) else { return Ok(None) };
     let home = name == format!("{}-{HOME}-{owner}", cx.stack);
     let versioning = async {
         if home {
@@ -87,8 +103,7 @@ async fn read(cx: &Cx, name: &str) -> Result<Option<Live>, CloudError> {
         let get = s3.get_bucket_ownership_controls().bucket(name).expected_bucket_owner(owner).send();
         call("s3 GetBucketOwnershipControls", get).await.or_absent()
     };
-    let (tags, block, encryption, versioning, lifecycle, ownership, policy) = futures::join!(
-        tags(cx, name),
+    let (block, encryption, versioning, lifecycle, ownership, policy) = futures::join!(
         call("s3 GetPublicAccessBlock", s3.get_public_access_block().bucket(name).expected_bucket_owner(owner).send()),
         call("s3 GetBucketEncryption", s3.get_bucket_encryption().bucket(name).expected_bucket_owner(owner).send()),
         versioning,
@@ -96,21 +111,6 @@ async fn read(cx: &Cx, name: &str) -> Result<Option<Live>, CloudError> {
         ownership,
         call("s3 GetBucketPolicy", s3.get_bucket_policy().bucket(name).expected_bucket_owner(owner).send()),
     );
-    let tags = match tags {
-        // Closed to us: then it is not ours. But where our own policy lacks the permission, nothing is known.
-        Err(error) if error.class == Class::Denied && !error.message.contains("identity-based policy") => {
-            return Ok(None);
-        }
-        tags => tags?,
-    };
-    let Some(mark) = Mark::read(&tags, &cx.stack) else {
-        let key = name.strip_prefix(&format!("{}-", cx.stack)).and_then(|rest| rest.strip_suffix(&format!("-{owner}")));
-        if let Some(key) = key.filter(|_| !marked(&tags)) {
-            cx.say(&Address::new(NAME, name), cx.mark(&Bucket::at(key)).lost(&Lost::Bucket(name)));
-        }
-        return Ok(None);
-    };
-    let Some(key) = mark.key(NAME).map(str::to_owned) else { return Ok(None) };
     let block = block.or_absent()?.and_then(|b| b.public_access_block_configuration);
     let encryption = encryption.or_absent()?.and_then(|e| e.server_side_encryption_configuration);
     let expire = lifecycle?.and_then(|l| l.rules).unwrap_or_default();
