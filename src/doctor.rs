@@ -94,7 +94,7 @@ fn supported(cluster: &Cluster, today: Date) -> Line {
             Line::warning("support", format!("AWS's standard support of {release} has ended, on {until} or before"))
                 .hint("choose a release of the last two years")
         }
-        None => Line::warning("support", format!("how long AWS supports {release} is not known here")),
+        None => Line::ok("support", format!("no end of AWS's standard support of {release} is known here")),
     }
 }
 
@@ -120,8 +120,8 @@ fn affordable(stack: &Stack, prices: &Table) -> Line {
     }
 }
 
-/// What only AWS can tell. Without credentials that is one line.
-pub async fn asked(cx: &Cx, stack: &Stack, prices: &Table) -> Vec<Line> {
+/// What only AWS can tell. Without credentials that is one line. On the `embedded` AWS they are nobody's.
+pub async fn asked(cx: &Cx, stack: &Stack, prices: &Table, embedded: bool) -> Vec<Line> {
     let caller = match cx.cloud.caller().await {
         Ok(caller) => caller,
         Err(error) => {
@@ -135,6 +135,7 @@ pub async fn asked(cx: &Cx, stack: &Stack, prices: &Table) -> Vec<Line> {
             return vec![unknown.hint(format!("{mend}{off}"))];
         }
     };
+    let credentials = account::credentials(&caller, embedded);
     let (account, place) = futures::join!(account::lines(cx, stack, prices, &caller), place::lines(cx, stack));
-    account.into_iter().chain(place).collect()
+    std::iter::once(credentials).chain(account).chain(place).collect()
 }

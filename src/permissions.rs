@@ -343,13 +343,16 @@ mod tests {
             "ec2:DescribeInstances",
             "ec2:DescribeNetworkInterfaces",
             "ec2:DescribeRegions",
+            "ec2:DescribeRouteTables",
             "ec2:DescribeSecurityGroups",
             "ec2:DescribeSubnets",
             "ec2:DescribeVpcEndpoints",
+            "elasticmapreduce:DescribeReleaseLabel",
             "elasticmapreduce:ListClusters",
             "elasticmapreduce:RunJobFlow",
             "s3:ListAllMyBuckets",
             "scheduler:ListSchedules",
+            "servicequotas:GetServiceQuota",
         ];
         for (path, stack) in stacks() {
             for command in Command::ALL {

@@ -1,8 +1,9 @@
 """`up`, a `plan` that finds nothing to do, and `destroy`, beside what Terraform and Ansible take for the same stack: 2 hardened
 buckets, the roles and the instance profile of a cluster, and a cluster with 2 bootstrap actions and their scripts, in eu-west-3.
 
-What differs (peers/): ours makes more: a home bucket with its lease and ledger, TLS-only policies, a role that ends and a
-schedule that ends by it, two security groups, an idle policy, and least policies; `destroy` looks again. Terraform's provider is of
+What differs (peers/): of the two buckets ours is home, which holds the scripts as the others' `data` does, and a lease and a ledger
+besides. Ours makes more: TLS-only policies, a role that ends and a schedule that ends by it, two security groups, an idle policy,
+and least policies; `destroy` looks again. It names its account, which its home then proves. Terraform's provider is of
 2021: BucketOwnerPreferred for BucketOwnerEnforced, the settings of a bucket inside it, a state file in place of AWS's word.
 Ansible has no module for EMR and asks awscli; it neither waits for the cluster nor for its end, which the two others do. Its
 second run of deploy.yml is its plan, for its modules have no other that looks at as much.

@@ -25,7 +25,7 @@ pub(super) async fn run(global: &Global, args: &Args) -> Ended {
     let mut lines = doctor::alone(&stack, findings, stack::today(), &prices);
     if !args.offline {
         let session = Session::of(global, &args.stack, stack.clone()).await?;
-        let asked = doctor::asked(&session.cx, &stack, &prices);
+        let asked = doctor::asked(&session.cx, &stack, &prices, session.local);
         lines.extend(session.unless_stopped(async { Ok(asked.await) }).await?);
     }
     if ui.json() {

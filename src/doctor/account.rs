@@ -20,7 +20,7 @@ use super::{Line, told};
 
 pub(super) async fn lines(cx: &Cx, stack: &Stack, prices: &Table, caller: &Caller) -> Vec<Line> {
     let (region, live) = futures::join!(region(cx), list_all(cx));
-    let mut lines = vec![credentials(caller), account(stack, caller), told("region", region)];
+    let mut lines = vec![account(stack, caller), told("region", region)];
     let live = match live {
         Ok(live) => live,
         Err(error) => {
@@ -36,7 +36,10 @@ pub(super) async fn lines(cx: &Cx, stack: &Stack, prices: &Table, caller: &Calle
     lines
 }
 
-fn credentials(caller: &Caller) -> Line {
+pub(super) fn credentials(caller: &Caller, embedded: bool) -> Line {
+    if embedded {
+        return Line::ok("credentials", "the embedded AWS asks for none of yours");
+    }
     let who = caller.arn.rsplit(':').next().unwrap_or_default();
     if caller.is_root() {
         return Line::warning("credentials", "these are the account's root user's, whom no policy bounds")
