@@ -16,7 +16,6 @@ PLACES = {
 }
 DOC = "usr/share/doc/fruitsinfra"
 
-# Of Python, the embedded AWS of --local wants 3.11 by that name; nothing else does.
 CONTROL = """\
 Package: fruitsinfra
 Version: {version}
@@ -60,8 +59,6 @@ fruitsinfra ({version}) unstable; urgency=medium
 OVERRIDES = """\
 # One program for every distribution: it takes its libc along on purpose.
 fruitsinfra: statically-linked-binary [usr/bin/fruitsinfra]
-# Made by the project itself, not for an archive that has bugs to close.
-fruitsinfra: initial-upload-closes-no-bugs [usr/share/doc/fruitsinfra/changelog.Debian.gz:1]
 """
 
 
