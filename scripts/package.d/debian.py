@@ -57,8 +57,11 @@ fruitsinfra ({version}) unstable; urgency=medium
 """
 
 OVERRIDES = """\
-# One program for every distribution: it takes its libc along on purpose.
-fruitsinfra: statically-linked-binary [usr/bin/fruitsinfra]
+# One program for every distribution: it takes its libraries along on purpose.
+fruitsinfra: shared-library-lacks-prerequisites [usr/bin/fruitsinfra]
+fruitsinfra: embedded-library zlib [usr/bin/fruitsinfra]
+# Made by the project itself, not for an archive that has bugs to close.
+fruitsinfra: initial-upload-closes-no-bugs [usr/share/doc/fruitsinfra/changelog.Debian.gz:1]
 """
 
 
