@@ -6,7 +6,7 @@ import subprocess
 from email.utils import formatdate
 from pathlib import Path
 
-from program import Program, epoch, told
+from program import Program, told
 
 REVISION = 1  # of the package, where the program is the same
 PLACES = {
@@ -72,8 +72,8 @@ def make(program: Program, out: Path, scratch: Path) -> Path:
         "architecture": architecture,
         "maintainer": told(program.source, "git", "log", "-1", "--format=%an <%ae>"),
         "commit": told(program.source, "git", "rev-parse", "--short=12", "HEAD"),
-        "date": formatdate(epoch()),
-        "year": formatdate(epoch()).split()[3],
+        "date": formatdate(program.epoch),
+        "year": formatdate(program.epoch).split()[3],
         "about": program.about,
     }
     put(tree, "usr/bin/fruitsinfra", program.binary.read_bytes(), 0o755)
@@ -91,9 +91,10 @@ def make(program: Program, out: Path, scratch: Path) -> Path:
     put(tree, "DEBIAN/control", CONTROL.format(**facts, size=size).encode())
     put(tree, "DEBIAN/md5sums", told(tree, "sh", "-c", "find usr -type f | LC_ALL=C sort | xargs md5sum").encode() + b"\n")
     for path in [tree, *tree.rglob("*")]:
-        os.utime(path, (epoch(), epoch()))
+        os.utime(path, (program.epoch, program.epoch))
     path = out / f"fruitsinfra_{facts['version']}_{architecture}.deb"
-    subprocess.run(["dpkg-deb", "--root-owner-group", "-Zxz", "--build", tree, path], stdout=subprocess.DEVNULL, check=True)
+    pack = ["dpkg-deb", "--root-owner-group", "-Zxz", "--build", tree, path]
+    subprocess.run(pack, env=program.dated(), stdout=subprocess.DEVNULL, check=True)
     return path
 
 

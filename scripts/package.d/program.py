@@ -1,6 +1,6 @@
 """The static program and what it says of itself, which every package carries.
 
-With glibc, from the very crates that the tests have compiled; with musl where Rust's musl target and musl's compiler are
+With glibc, in the profile of the tests; with musl where Rust's musl target and musl's compiler are
 installed, which compiles the crates once more.
 """
 
@@ -32,9 +32,14 @@ class Program(NamedTuple):
     manual: dict[str, bytes]       # by file
     completions: dict[str, bytes]  # by shell
     licences: bytes                # of what is linked into it
+    epoch: int                     # the one time that every file of every package bears
+
+    def dated(self) -> dict[str, str]:
+        """The environment of what reads that time there."""
+        return os.environ | {"SOURCE_DATE_EPOCH": str(self.epoch)}
 
 
-def build(source: Path, scratch: Path) -> Program:
+def build(source: Path, scratch: Path, epoch: int) -> Program:
     arch, binary = platform.machine(), scratch / "fruitsinfra"
     target, libc = libc_of(source, arch)
     metadata = json.loads(told(source, "cargo", "metadata", "--locked", "--format-version", "1", "--filter-platform", target))
@@ -49,7 +54,7 @@ def build(source: Path, scratch: Path) -> Program:
         source, package["version"], package["description"], arch, binary, cargo, rustc,
         manual={page.name: page.read_bytes() for page in (scratch / "manual").iterdir()},
         completions={shell: said(binary, "completions", shell) for shell in SHELLS},
-        licences=licences.text(metadata).encode(),
+        licences=licences.text(metadata).encode(), epoch=epoch,
     )
 
 
@@ -80,8 +85,3 @@ def told(where: Path, *command: str) -> str:
 def said(binary: Path, *arguments: str) -> bytes:
     """What the program prints, whoever's terminal it is."""
     return subprocess.run([binary, *arguments], env={"LC_ALL": "C.UTF-8"}, stdout=subprocess.PIPE, check=True).stdout
-
-
-def epoch() -> int:
-    """The one time that every file of every package bears."""
-    return int(os.environ["SOURCE_DATE_EPOCH"])

@@ -5,7 +5,7 @@ import io
 import tarfile
 from pathlib import Path
 
-from program import SHELLS, Program, epoch
+from program import SHELLS, Program
 
 
 def make(program: Program, out: Path, _scratch: Path) -> Path:
@@ -23,8 +23,8 @@ def make(program: Program, out: Path, _scratch: Path) -> Path:
     with tarfile.open(fileobj=packed, mode="w", format=tarfile.USTAR_FORMAT) as tar:
         for file, content in sorted(files.items()):
             member = tarfile.TarInfo(f"{name}/{file}")
-            member.size, member.mtime, member.mode = len(content), epoch(), 0o755 if file == "fruitsinfra" else 0o644
+            member.size, member.mtime, member.mode = len(content), program.epoch, 0o755 if file == "fruitsinfra" else 0o644
             tar.addfile(member, io.BytesIO(content))
     path = out / f"{name}.tar.gz"
-    path.write_bytes(gzip.compress(packed.getvalue(), mtime=epoch()))
+    path.write_bytes(gzip.compress(packed.getvalue(), mtime=program.epoch))
     return path

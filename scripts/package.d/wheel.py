@@ -53,6 +53,7 @@ def make(program: Program, out: Path, scratch: Path) -> Path:
     build = [tools / "maturin", "build", "--profile", "dev", *program.cargo, "--compatibility", first, "--quiet", "--out", made]
     subprocess.run([*build, "--", *program.rustc], cwd=project, check=True)
     (wheel,) = made.iterdir()
-    subprocess.run([tools / "wheel", "tags", "--remove", f"--platform-tag=+{other}", wheel], stdout=subprocess.DEVNULL, check=True)
+    tag = [tools / "wheel", "tags", "--remove", f"--platform-tag=+{other}", wheel]
+    subprocess.run(tag, env=program.dated(), stdout=subprocess.DEVNULL, check=True)
     (wheel,) = made.iterdir()
     return Path(shutil.copy(wheel, out))
