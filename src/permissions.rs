@@ -196,10 +196,13 @@ fn resources(on: On, stack: &Stack, around: &Surroundings) -> Vec<String> {
             vec![iam(format!("role/aws-service-role/{service}/AWSServiceRoleForEMRCleanup*"))]
         }
         On::LinkedRoles => {
-            let linked = |service: &str, name: &str| {
-                iam(format!("role/aws-service-role/{}/{name}", region.service_principal(service)))
-            };
-            vec![linked("elasticmapreduce", "AWSServiceRoleForEMRCleanup"), linked("spot", "AWSServiceRoleForEC2Spot")]
+            let named = [("elasticmapreduce", "AWSServiceRoleForEMRCleanup"), ("spot", "AWSServiceRoleForEC2Spot")];
+            // One that is not there yet has no path.
+            let linked = named.iter().flat_map(|(service, name)| {
+                let path = format!("aws-service-role/{}/", region.service_principal(service));
+                [path, String::new()].map(|path| iam(format!("role/{path}{name}")))
+            });
+            linked.collect()
         }
         // Its id is not known without a look, and the tags of what is made in it are asked for anyway.
         On::Networks => ec2("vpc/*"),

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use super::{DONE, Ended, Failure, Global};
+use crate::policy;
 use crate::price;
 use crate::residency::EuRegion;
 use crate::stack::{self, Finding, Money};
@@ -144,15 +145,12 @@ fn priced(ui: Ui, file: &str, text: String, budget: Money) -> Result<String, Fai
     let loaded = stack::load_text(file, text, Path::new("")).map_err(|broken| Failure::usage(broken.to_string()))?;
     let limits = &loaded.stack.limits;
     let cost = price::estimate(&loaded.stack, &super::prices::table(ui), limits.lifetime.into());
-    Ok(match (cost.lives.until_end, cost.fits) {
-        (Some(life), None) => format!("A demo of {} costs about {life:.2} USD of its {budget}.", limits.lifetime),
-        (Some(life), Some(fits)) => format!(
-            "A demo of {} would cost about {life:.2} USD, and `up` refuses more than {budget}: `{fits}` would fit.",
-            limits.lifetime
-        ),
-        (None, _) => {
-            format!("What it costs in {} is not known: `fruitsinfra prices update` asks.", loaded.stack.region)
-        }
+    if let Some((_, message)) = policy::exceeded(limits, &cost).next() {
+        return Ok(format!("As it stands, {message}."));
+    }
+    Ok(match cost.lives.until_end {
+        Some(life) => format!("A demo of {} costs about {life:.2} USD of its {budget}.", limits.lifetime),
+        None => format!("What it costs in {} is not known: `fruitsinfra prices update` asks.", loaded.stack.region),
     })
 }
 

@@ -98,7 +98,9 @@ async fn names(cx: &Cx, stack: &Stack, account: &str, live: &[Live]) -> Result<L
     let taken = buckets.iter().zip(&whose).filter_map(|(name, whose)| match whose {
         Whose::Nobodys => None,
         Whose::ThisAccounts => Some(format!("bucket {name} is there, without this stack's mark")),
-        Whose::Anothers => Some(format!("bucket {name} is another account's, or may not be looked at (s3:ListBucket)")),
+        Whose::Anothers => {
+            Some(format!("bucket {name} is another account's, or these credentials lack s3:ListBucket on it"))
+        }
     });
     let roles_taken = roles.iter().zip(&there).filter(|(_, there)| **there);
     let roles_taken = roles_taken.map(|(name, _)| format!("role {name} is there, without this stack's mark"));

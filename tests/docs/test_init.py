@@ -41,7 +41,7 @@ def test_three_answers_make_a_stack(binary, folder):
     assert seen.count("Its name") == seen.count("Where it lives") == seen.count("The most that") == 2
     for why in ("lower-case letters", "us-east-1", "write US dollars, as in 2 USD"):
         assert why in seen, seen
-    assert "`up` refuses more than 1 USD" in seen
+    assert "and `limits.demo` allows 1 USD" in seen
     text = (folder / "fruits-p8.yaml").read_text()
     assert text.startswith("# yaml-language-server: $schema=fruitsinfra.schema.json\n")
     for line in ("stack: fruits-p8\n", "region: eu-west-1\n", "limits: {demo: 1 USD, "):

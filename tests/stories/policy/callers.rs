@@ -123,7 +123,8 @@ pub(super) fn run(aws: &Aws, environment: &[(&str, &str)], args: &[&str]) -> Ran
 
 /// The actions that AWS named in its refusals. EMR names the role that it lacks, and not the action.
 pub(super) fn refused(ran: &Ran) -> BTreeSet<String> {
-    let said = format!("{}\n{}", ran.out, ran.err);
+    // On one line: what is told in columns is wrapped.
+    let said = format!("{} {}", ran.out, ran.err).split_whitespace().collect::<Vec<_>>().join(" ");
     let after = said.split("not authorized to perform: ").skip(1).filter_map(|rest| rest.split_whitespace().next());
     let mut named: BTreeSet<String> = after.map(str::to_owned).collect();
     if said.contains("lack s3:ListBucket") {
