@@ -12,6 +12,7 @@ import json
 from functools import lru_cache
 from pathlib import Path
 
+from . import targets
 from .emr import facts
 from .emr.errors import Refused
 
@@ -41,21 +42,13 @@ class Handler:
         self._world = world
 
     async def __call__(self, _method, _path, headers, body, _query):
-        from ministack.core.responses import get_region
-
-        action = headers.get("x-amz-target", "").rpartition(".")[2]
-        try:
-            if get_region() not in ENDPOINTS:
-                raise Refused("UnknownEndpoint", f"The Price List has endpoints in {', '.join(ENDPOINTS)} only.")
-            if action != "GetProducts":
-                raise Refused("UnknownOperationException", f"Our model of the Price List has no {action}.")
-            status, answer, more = 200, self._get_products(json.loads(body or b"{}")), {}
-        except Refused as refusal:
-            status, answer = 400, {"__type": refusal.code, "message": refusal.message}
-            more = {"x-amzn-errortype": refusal.code}
-        return status, {"Content-Type": "application/x-amz-json-1.1", **more}, json.dumps(answer).encode()
+        return targets.answer("the Price List", {"GetProducts": self._get_products}, headers, body)
 
     def _get_products(self, data: dict) -> dict:
+        from ministack.core.responses import get_region
+
+        if get_region() not in ENDPOINTS:
+            raise Refused("UnknownEndpoint", f"The Price List has endpoints in {', '.join(ENDPOINTS)} only.")
         offered = products().get(data.get("ServiceCode"))
         if offered is None:
             raise Refused("NotFoundException", f"There is no service {data.get('ServiceCode')}.")

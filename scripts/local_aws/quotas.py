@@ -4,8 +4,7 @@ An account of ours may run 256 of the standard families each way, unless `world`
 It must never change a quota.
 """
 
-import json
-
+from . import targets
 from .emr.errors import Refused
 
 USUAL = 256
@@ -28,15 +27,8 @@ class Handler:
         self._world = world
 
     async def __call__(self, _method, _path, headers, body, _query):
-        action = headers.get("x-amz-target", "").rpartition(".")[2]
-        try:
-            if action != "GetServiceQuota":
-                raise Refused("UnknownOperationException", f"Our model of Service Quotas has no {action}.")
-            status, answer, more = 200, self._get_service_quota(json.loads(body or b"{}")), {}
-        except Refused as refusal:
-            status, answer = 400, {"__type": refusal.code, "Message": refusal.message}
-            more = {"x-amzn-errortype": refusal.code}
-        return status, {"Content-Type": "application/x-amz-json-1.1", **more}, json.dumps(answer).encode()
+        operations = {"GetServiceQuota": self._get_service_quota}
+        return targets.answer("Service Quotas", operations, headers, body, words="Message")
 
     def _get_service_quota(self, data: dict) -> dict:
         from ministack.core.responses import get_account_id, get_region
