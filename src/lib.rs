@@ -80,3 +80,7 @@ pub mod text;
 pub mod ui;
 pub mod weights;
 pub mod wheels;
+
+/// Here and not in `main.rs`, so that tests and measurements run with the allocator that ships.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
