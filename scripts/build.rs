@@ -1,5 +1,5 @@
-//! Tells the program which commit it was built from: `FRUITSINFRA_COMMIT` of whoever packages it, else what git says here.
-//! Looked at again only with the sources, which would be compiled again anyway.
+//! Tells the program which commit it was built from: `FRUITSINFRA_COMMIT` of whoever packages it, else what git says here. That is
+//! the last commit that changed what the program is made of, and so the same whenever and however often it is built.
 
 use std::env;
 use std::process::Command;
@@ -18,7 +18,7 @@ fn main() {
 
 /// `a1b2c3d4e5f6`, and that the sources are not quite those, where they are not.
 fn commit() -> Option<String> {
-    let commit = git(&["rev-parse", "--short=12", "HEAD"])?;
+    let commit = git(&[&["log", "-1", "--abbrev=12", "--format=%h", "--"], &SOURCES[..]].concat())?;
     let changed = git(&[&["status", "--porcelain", "--"], &SOURCES[..]].concat())?;
     Some(if changed.is_empty() { commit } else { format!("{commit} with changes") })
 }

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
+use crate::support::sources::Source;
 use crate::support::{Ran, clean, ended, repository};
 
 /// Pages whose code no file shows that could stand in a page: a script that is no text, what is refused for what lives in
@@ -52,14 +53,8 @@ fn blocks(section: &str) -> Vec<(Vec<&str>, &str)> {
 /// Codes that the product can tell, out of its sources without their tests.
 fn told() -> BTreeSet<String> {
     let mut codes = BTreeSet::new();
-    for entry in walkdir::WalkDir::new(repository().join("src")) {
-        let entry = entry.expect("is readable");
-        if entry.path().extension().is_none_or(|extension| extension != "rs") {
-            continue;
-        }
-        let text = text_of(entry.path());
-        let code: Vec<&str> = text.lines().take_while(|line| *line != "#[cfg(test)]").collect();
-        let code = code.join("\n");
+    for source in Source::all("src") {
+        let code = source.code();
         let literals = code.match_indices("\"FI").filter_map(|(at, _)| code.get(at + 1..at + 7));
         let literals = literals.filter_map(|literal| literal.strip_suffix('"'));
         codes.extend(literals.filter(|code| code[2..].bytes().all(|b| b.is_ascii_digit())).map(str::to_owned));

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::session::connect;
 use super::{DONE, Ended, Failure, Global, REFUSED, USAGE};
+use crate::cloud::error::Class;
 use crate::import::{self, Beside, Format, Imported, Refused, Wanted, Wishes};
 use crate::residency::EuRegion;
 use crate::stack::{self, Broken, Disk, Finding, Severity, Source};
@@ -206,7 +207,14 @@ async fn live(global: &Global, id: &str, region: Option<EuRegion>) -> Result<Str
         }
     };
     let (cloud, _) = connect(global, region).await?;
-    let described = cloud.described(id).await?;
+    let described = cloud.described(id).await.map_err(|error| match error.class {
+        // EMR says the same of an id that it never gave and of one that it gave elsewhere.
+        Class::Absent | Class::Invalid => {
+            let hint = format!("EMR was asked in {region} ({}): `--region` names another one", region.place());
+            Failure::from(error).hint(hint)
+        }
+        _ => error.into(),
+    })?;
     serde_json::to_string_pretty(&described).map_err(|error| Failure::failed(error.to_string()))
 }
 

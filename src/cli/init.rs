@@ -8,7 +8,7 @@ use super::{DONE, Ended, Failure, Global};
 use crate::policy;
 use crate::price;
 use crate::residency::EuRegion;
-use crate::stack::{self, Finding, Money};
+use crate::stack::{self, Finding, Loaded, Money};
 use crate::ui::Ui;
 
 /// Write a commented stack, ready to plan
@@ -36,7 +36,7 @@ const OWNER: &str = "data@fruits.example";
 pub(super) fn run(global: &Global, args: &Args) -> Ended {
     let ui = global.ui();
     let name = said(ui, args.name.as_deref(), "Its name", NAME, |name| {
-        text(name, EuRegion::EuWest3, Money::from_micros(5_000_000), OWNER).map(|_| name.to_owned())
+        read(name, &text(name, EuRegion::EuWest3, Money::from_micros(5_000_000), OWNER)).map(|_| name.to_owned())
     })?;
     let region = said(ui, args.region.as_deref(), &format!("Where it lives, of {}", regions()), REGION, |region| {
         region.parse::<EuRegion>().map_err(|refused| Failure::usage(refused.to_string()).hint(refused.hint))
@@ -44,13 +44,14 @@ pub(super) fn run(global: &Global, args: &Args) -> Ended {
     let budget = said(ui, args.budget.as_deref(), "The most that a demo may cost", BUDGET, |budget| {
         budget.parse::<Money>().map_err(|wrong| Failure::usage(wrong.replace('\n', ": ")))
     })?;
-    let text = text(&name, region, budget, &args.owner)?;
+    let text = text(&name, region, budget, &args.owner);
+    let loaded = read(&name, &text)?;
     let file = PathBuf::from(format!("{name}.yaml"));
     let kept = File::create_new(&file).and_then(|mut created| created.write_all(text.as_bytes()));
     kept.map_err(|e| Failure::usage(format!("{} cannot be written: {e}", file.display())))?;
     schema_beside(ui, &file);
     let shown = file.display();
-    ui.out(format!("Wrote {shown}. {}", priced(ui, &shown.to_string(), text, budget)?));
+    ui.out(format!("Wrote {shown}. {}", priced(ui, &loaded, budget)));
     ui.out(format!(
         "Next:
   fruitsinfra --local plan {shown}    # on the embedded AWS, without credentials
@@ -85,9 +86,8 @@ fn regions() -> String {
     EuRegion::ALL.map(EuRegion::as_str).join(", ")
 }
 
-/// The stack, or what is wrong with it.
-fn text(name: &str, region: EuRegion, budget: Money, owner: &str) -> Result<String, Failure> {
-    let text = format!(
+fn text(name: &str, region: EuRegion, budget: Money, owner: &str) -> String {
+    format!(
         "# yaml-language-server: $schema={SCHEMA}
 # What `fruitsinfra up` makes and `fruitsinfra down` ends. Everything in it stays in {place}.
 stack: {name}
@@ -129,29 +129,31 @@ jobs:
     pca: {{variance: 0.90}}
 ",
         place = region.place(),
-    );
-    match stack::load_text(&format!("{name}.yaml"), text.clone(), Path::new("")) {
-        Ok(_) => Ok(text),
-        Err(broken) => Err(match broken.findings.into_iter().next() {
+    )
+}
+
+/// The stack that it is, or the first that is wrong with it.
+fn read(name: &str, text: &str) -> Result<Loaded, Failure> {
+    stack::load_text(&format!("{name}.yaml"), text.to_owned(), Path::new("")).map_err(|broken| {
+        match broken.findings.into_iter().next() {
             Some(Finding { message, hint: Some(hint), .. }) => Failure::usage(message).hint(hint),
             Some(Finding { message, .. }) => Failure::usage(message),
             None => Failure::usage("it is no stack"),
-        }),
-    }
+        }
+    })
 }
 
 /// What a demo of it would cost, beside what it may.
-fn priced(ui: Ui, file: &str, text: String, budget: Money) -> Result<String, Failure> {
-    let loaded = stack::load_text(file, text, Path::new("")).map_err(|broken| Failure::usage(broken.to_string()))?;
+fn priced(ui: Ui, loaded: &Loaded, budget: Money) -> String {
     let limits = &loaded.stack.limits;
     let cost = price::estimate(&loaded.stack, &super::prices::table(ui), limits.lifetime.into());
     if let Some((_, message)) = policy::exceeded(limits, &cost).next() {
-        return Ok(format!("As it stands, {message}."));
+        return format!("As it stands, {message}.");
     }
-    Ok(match cost.lives.until_end {
+    match cost.lives.until_end {
         Some(life) => format!("A demo of {} costs about {life:.2} USD of its {budget}.", limits.lifetime),
         None => format!("What it costs in {} is not known: `fruitsinfra prices update` asks.", loaded.stack.region),
-    })
+    }
 }
 
 /// The JSON Schema beside the stack, which editors find by the stack's first line. One that is there stays.

@@ -6,9 +6,10 @@ use aws_sdk_ec2::types::{Filter, InstanceLifecycleType};
 use crate::cloud::Cloud;
 use crate::cloud::error::{CloudError, call};
 
-/// Codes of EC2's quotas of virtual processors of the standard families (A, C, D, H, I, M, R, T, Z), as Service Quotas
-/// names them: on demand, on the spot market.
-const STANDARD: [&str; 2] = ["L-1216C47A", "L-34B43A08"];
+/// The code by which Service Quotas names EC2's quota of virtual processors of the standard families (A, C, D, H, I, M, R, T, Z).
+pub fn quota_code(spot: bool) -> &'static str {
+    if spot { "L-34B43A08" } else { "L-1216C47A" }
+}
 
 /// An instance that runs or starts.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,7 +21,7 @@ pub struct Running {
 impl Cloud {
     /// The most virtual processors of the standard families that may run at once.
     pub async fn quota(&self, spot: bool) -> Result<f64, CloudError> {
-        let asked = self.quotas.get_service_quota().service_code("ec2").quota_code(STANDARD[usize::from(spot)]);
+        let asked = self.quotas.get_service_quota().service_code("ec2").quota_code(quota_code(spot));
         let told = call("servicequotas GetServiceQuota", asked.send()).await?;
         let value = told.quota.and_then(|quota| quota.value);
         value.ok_or_else(|| CloudError::failed("Service Quotas names no value"))

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use crate::blueprint;
-use crate::cloud::capacity::Running;
+use crate::cloud::capacity::{Running, quota_code};
 use crate::cloud::error::CloudError;
 use crate::cloud::names::{Caller, Whose};
 use crate::cloud::surroundings::Surroundings;
@@ -179,10 +179,10 @@ fn quota(
     if f64::from(needed + used) <= limit {
         return Ok(Line::ok(check, message));
     }
-    let code = if spot { "L-34B43A08" } else { "L-1216C47A" };
     Ok(Line::mend(check, message).hint(format!(
         "take smaller or fewer nodes, or ask for more: `aws service-quotas request-service-quota-increase --service-code ec2 \
-         --quota-code {code} --desired-value {}`, which may take days",
+         --quota-code {} --desired-value {}`, which may take days",
+        quota_code(spot),
         needed + used
     )))
 }

@@ -86,29 +86,26 @@ impl Ui {
 
     /// Asks a person for a word, and takes what is usual for none; `None` if nobody is there.
     pub fn answer(self, question: &str, usual: &str) -> Option<String> {
-        if !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
-            return None;
-        }
-        let _ = write!(anstream::stderr(), "{BOLD}{question}{BOLD:#} [{usual}] ");
-        let _ = std::io::stderr().flush();
-        let mut answer = String::new();
-        let read = std::io::stdin().read_line(&mut answer).ok()?;
-        let answer = answer.trim();
-        // The end of the input is nobody.
-        (read > 0).then(|| if answer.is_empty() { usual.to_owned() } else { answer.to_owned() })
+        let answer = typed(question, usual)?;
+        Some(if answer.is_empty() { usual.to_owned() } else { answer })
     }
 
-    /// Asks a person, who must be there: `None` if nobody is.
+    /// Asks a person for a yes, which has to be typed; `None` if nobody is there.
     pub fn ask(self, question: &str) -> Option<bool> {
-        if !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
-            return None;
-        }
-        let _ = write!(anstream::stderr(), "{BOLD}{question}{BOLD:#} [y/N] ");
-        let _ = std::io::stderr().flush();
-        let mut answer = String::new();
-        std::io::stdin().read_line(&mut answer).ok()?;
-        Some(["y", "yes"].contains(&answer.trim().to_lowercase().as_str()))
+        Some(["y", "yes"].contains(&typed(question, "y/N")?.to_lowercase().as_str()))
     }
+}
+
+/// What a person types; `None` if nobody is there, which the end of the input says too.
+fn typed(question: &str, hint: &str) -> Option<String> {
+    if !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
+        return None;
+    }
+    let _ = write!(anstream::stderr(), "{BOLD}{question}{BOLD:#} [{hint}] ");
+    let _ = std::io::stderr().flush();
+    let mut answer = String::new();
+    let read = std::io::stdin().read_line(&mut answer).ok()?;
+    (read > 0).then(|| answer.trim().to_owned())
 }
 
 /// Columns of the terminal, or what fits everywhere.

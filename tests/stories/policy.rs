@@ -15,6 +15,7 @@ use fruitsinfra::python;
 use self::callers::{Caller, Permission, Rendered, refused, rendered};
 use self::stages::{FILE, FIRST_UP, JOURNEY, NOT_MADE, Place, Step};
 use crate::support::oracle::ACCOUNT;
+use crate::support::sources::Source;
 use crate::support::{Aws, Ran, repository};
 
 /// A call in the sources that no policy of ours grants, and why.
@@ -32,26 +33,10 @@ fn with_spark() -> Aws {
 #[test]
 fn the_table_names_every_call_that_the_sources_make_and_no_other() {
     let mut made = BTreeSet::new();
-    let mut folders = vec![repository().join("src/cloud"), repository().join("src/resources")];
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(folder).expect("a folder") {
-            let path = entry.expect("an entry").path();
-            if path.is_dir() {
-                folders.push(path);
-                continue;
-            }
-            let text = std::fs::read_to_string(path).expect("text");
-            let code = text
-                .lines()
-                .take_while(|line| *line != "#[cfg(test)]")
-                .filter(|line| !line.trim_start().starts_with("//"));
-            made.extend(
-                code.flat_map(|line| {
-                    line.split('"').skip(1).step_by(2).filter(|text| is_call(text)).map(str::to_owned)
-                })
-                .collect::<Vec<_>>(),
-            );
-        }
+    for source in Source::all("src").into_iter().filter(|source| ["cloud", "resources"].contains(&source.room())) {
+        let code = source.code();
+        let texts = code.lines().flat_map(|line| line.split('"').skip(1).step_by(2));
+        made.extend(texts.filter(|text| is_call(text)).map(str::to_owned));
     }
     let mut told: BTreeSet<String> = TABLE.iter().map(|row| row.call.to_owned()).collect();
     assert!(told.len() > 60, "{told:?}");

@@ -4,6 +4,7 @@
 
 pub(crate) mod control;
 pub(crate) mod oracle;
+pub(crate) mod sources;
 pub(crate) mod tables;
 
 use std::fs;
