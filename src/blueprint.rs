@@ -17,7 +17,7 @@ use crate::resources::instance_profile::InstanceProfile;
 use crate::resources::object::{Beside, Body, Object};
 use crate::resources::role::Role;
 use crate::resources::security_group::{Rule, SecurityGroup};
-use crate::resources::{HOME, role_path};
+use crate::resources::{self, HOME, role_path};
 use crate::script::{self, ScriptError};
 use crate::stack::facts::instance_type;
 use crate::stack::{self, BootstrapWork, Encryption, Folder, Job, NodesRole, PackagesFrom, Place, Stack, Weights};
@@ -120,7 +120,7 @@ pub fn weights_key(wanted: &Weights) -> String {
 
 /// The name of the stack's home.
 pub fn home_name(stack: &Stack, account: &str) -> String {
-    stack.default_bucket_name(HOME, account)
+    resources::home_name(&stack.name, account)
 }
 
 /// The name of the bucket of a place. A stack that was read names declared buckets alone.

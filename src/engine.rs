@@ -18,7 +18,7 @@ use crate::cloud::error::{Class, CloudError};
 use crate::event::{Event, Verb};
 use crate::plan::{Action, Step};
 use crate::policy::Approved;
-use crate::resource::{Cx, Id};
+use crate::resource::{Cx, Id, Ref};
 
 /// What is said of a call that did not end when there was no more time for it.
 const UNANSWERED: &str = "no answer yet when it was interrupted: it may have been done";
@@ -167,7 +167,9 @@ async fn run(operation: &Operation<'_>, cx: &Cx) -> Result<Option<Id>, CloudErro
         }
         (Verb::Update, Some(desired), Some(live)) => {
             desired.update(cx, &live.id, action.changes()).await?;
-            Ok(Some(live.id.clone()))
+            // Another one, where what changes is its name.
+            let id = cx.id_of(&Ref::Ours(address.clone())).map(Id);
+            Ok(Some(id.unwrap_or_else(|_| live.id.clone())))
         }
         (Verb::Settle, _, Some(live)) => {
             live.resource.settle(cx, &live.id).await?;

@@ -17,7 +17,7 @@ use serde::Serialize;
 
 use crate::blueprint;
 use crate::cloud::error::CloudError;
-use crate::cloud::steps::Step;
+use crate::cloud::steps::{self, Step};
 use crate::resource::{Address, Cx, Id};
 use crate::resources::once::Once;
 use crate::resources::wait;
@@ -25,7 +25,7 @@ use crate::stack::facts::instance_type;
 use crate::stack::{Cluster, Job, JobWork, OnFailure, Stack};
 use crate::weights;
 
-/// How long a step is followed: longer than any cluster of ours lives.
+/// How long one `run` follows a step; the next one goes on.
 const FOLLOW: Duration = Duration::from_hours(24);
 const POLL: Duration = Duration::from_secs(5);
 
@@ -63,8 +63,8 @@ impl fmt::Display for Executor {
     }
 }
 
-/// How many Python workers fit a node beside Spark. YARN has three quarters of a node's memory; a gigabyte is the heap's
-/// least, and two are left for the application master.
+/// How many Python workers fit a node beside Spark, in what YARN has of its memory: a gigabyte is the heap's least, and two
+/// are left for the application master.
 ///
 /// Without it YARN ends executors whose Python outgrows the default overhead, and the job with them.
 pub fn executor(cluster: &Cluster) -> Option<Executor> {
@@ -73,7 +73,7 @@ pub fn executor(cluster: &Cluster) -> Option<Executor> {
     let nodes: Vec<_> = types.map(instance_type).collect::<Option<_>>()?;
     let smallest = nodes.into_iter().min_by(|a, b| a.memory_gib.total_cmp(&b.memory_gib))?;
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "megabytes of a node")]
-    let yarn = (smallest.memory_gib * 1024.0 * 0.75) as u32;
+    let yarn = smallest.yarn_mib() as u32;
     let cores = (yarn.saturating_sub(3072) / WORKER_MB).clamp(1, smallest.vcpu);
     let overhead = cores * WORKER_MB;
     Some(Executor { cores, heap: yarn.saturating_sub(overhead + 2048).max(1024), overhead })
@@ -119,24 +119,15 @@ pub fn address(job: &str) -> Address {
     Address::new("job", job)
 }
 
-/// How a job's steps are named: the nonce makes each findable.
-fn step_name(job: &str, nonce: &str) -> String {
-    format!("{job} {nonce}")
-}
-
-fn is_step_of(step: &Step, job: &str) -> bool {
-    step.name.rsplit_once(' ').is_some_and(|(name, nonce)| name == job && nonce.len() == 16)
-}
-
 /// The steps of a job on a cluster, newest first.
 pub async fn steps(cx: &Cx, cluster: &Id, job: &str) -> Result<Vec<Step>, CloudError> {
-    Ok(cx.cloud.steps(&cluster.0).await?.into_iter().filter(|step| is_step_of(step, job)).collect())
+    Ok(cx.cloud.steps(&cluster.0).await?.into_iter().filter(|step| step.job() == Some(job)).collect())
 }
 
 /// A step of this job that has not ended: an interrupted `run` is followed on, not repeated.
 pub async fn underway(cx: &Cx, cluster: &Id, job: &str) -> Result<Option<Id>, CloudError> {
     let steps = steps(cx, cluster, job).await?;
-    let open = steps.into_iter().find(|s| ["PENDING", "RUNNING", "CANCEL_PENDING"].contains(&s.state.as_str()));
+    let open = steps.into_iter().find(Step::is_open);
     Ok(open.map(|step| Id(step.id)))
 }
 
@@ -151,7 +142,7 @@ impl Once for Submission {
     }
 
     async fn look(&self, cx: &Cx, nonce: &str, _asked: Timestamp) -> Result<Option<Id>, CloudError> {
-        let wanted = step_name(&self.job, nonce);
+        let wanted = steps::named(&self.job, nonce);
         let steps = steps(cx, &self.cluster, &self.job).await?;
         Ok(steps.into_iter().find(|step| step.name == wanted).map(|step| Id(step.id)))
     }
@@ -162,7 +153,7 @@ impl Once for Submission {
             OnFailure::CancelAndWait => "CANCEL_AND_WAIT",
             OnFailure::TerminateCluster => "TERMINATE_CLUSTER",
         };
-        cx.cloud.add_step(&self.cluster.0, &step_name(&self.job, nonce), &self.args, on_failure).await.map(Id)
+        cx.cloud.add_step(&self.cluster.0, &steps::named(&self.job, nonce), &self.args, on_failure).await.map(Id)
     }
 }
 
@@ -199,7 +190,7 @@ pub async fn follow(
             }
         }
         if cx.clock.since(begun) >= FOLLOW {
-            return Err(CloudError::timed_out(format!("step {step} did not end within a day")));
+            return Err(CloudError::timed_out(format!("step {step} has not ended within a day, and goes on")));
         }
         wait(cx, POLL).await?;
     }

@@ -17,7 +17,7 @@
 //! |---|---|---|
 //! | [`residency`] | `EuRegion`: where things may live | hold a region outside the EU |
 //! | [`text`] | words for numbers | know what is counted |
-//! | [`cloud`] | SDK clients of one region, errors, clock, marks, objects, steps | call a host outside its fence |
+//! | [`cloud`] | SDK clients of one region, errors, clock, marks, objects, steps | let an SDK call a host outside its fence |
 //! | [`resource`] | the vocabulary: `Resource`, `Address`, `Field`, `Need`, `Live`, `Cx` | know a kind |
 //! | [`resources`] | the kinds, and doing a thing once | let one kind know another |
 //! | [`stack`] | what a person writes, its errors and findings | reach the network |

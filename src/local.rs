@@ -57,10 +57,19 @@ fn http(timeout: Duration) -> Http {
     Http::new(&Contacts::default(), timeout)
 }
 
+/// The one that was started last, whether it still runs or not.
+fn started() -> Option<Status> {
+    serde_json::from_slice(&std::fs::read(folder().join("status.json")).ok()?).ok()
+}
+
+/// Whether a process is an embedded AWS: its number may have gone to another.
+fn runs(pid: u32) -> bool {
+    std::fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|line| String::from_utf8_lossy(&line).contains("local_aws"))
+}
+
 /// The one that runs, if one does and answers.
 pub async fn status() -> Option<Status> {
-    let text = std::fs::read(folder().join("status.json")).ok()?;
-    let status: Status = serde_json::from_slice(&text).ok()?;
+    let status = started()?;
     let healthy = http(Duration::from_secs(5)).get(&format!("{}/_local/health", status.endpoint)).await;
     healthy.ok().map(|_| status)
 }
@@ -126,14 +135,14 @@ fn launch(
     command.spawn().map_err(LocalError::Start)
 }
 
-/// Stops the one that runs; false if none did.
+/// Stops the one that runs, even if it does not answer; false if none did.
 pub async fn stop() -> Result<bool, LocalError> {
-    let Some(status) = status().await else { return Ok(false) };
+    let Some(status) = started().filter(|status| runs(status.pid)) else { return Ok(false) };
     let url = format!("{}/_local/shutdown", status.endpoint);
     // Its answer may be cut off by its own end.
     let _ = http(Duration::from_secs(10)).post_json(&url, &serde_json::json!({})).await;
     let begun = Instant::now();
-    while Path::new(&format!("/proc/{}", status.pid)).exists() {
+    while runs(status.pid) {
         if begun.elapsed() > Duration::from_secs(30) {
             return Err(LocalError::Stubborn(status.pid));
         }

@@ -24,7 +24,8 @@ use terms::{Given, On, Only};
 /// IAM's limit for a managed policy, white space not counted.
 pub const MOST_CHARACTERS: usize = 6144;
 
-/// Commands that need the same. `doctor`, `status`, `logs` and `results` need what `plan` needs; `run` what `up` does.
+/// Commands that need the same. `doctor`, `status`, `logs`, `results`, `evidence` and `import --cluster` need what `plan` needs;
+/// `run`, `sync` and `extend` what `up` does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Command {
     Plan,

@@ -6,6 +6,7 @@ use serde::Serialize;
 use crate::plan::{Action, Plan, PlanError, Step};
 use crate::price::Cost;
 use crate::resource::{Address, Live};
+use crate::resources::HOME;
 use crate::stack::{Limits, Stack, Theirs};
 
 /// A plan that may be carried out. Only [`check`] makes one.
@@ -179,7 +180,7 @@ fn guarded(plan: &Plan<Live>) -> impl Iterator<Item = Refusal> {
 fn strangers(plan: &Plan<Live>, owner: &str) -> impl Iterator<Item = Refusal> {
     plan.steps
         .iter()
-        .filter(|step| step.action != Action::Keep || step.address.key == "home")
+        .filter(|step| step.action != Action::Keep || step.address.key == HOME)
         .filter_map(|step| step.existing.as_ref().map(|live| (step, live)))
         .filter(|(_, live)| !live.mark.belongs_to(owner))
         .map(|(step, live)| Refusal {

@@ -93,10 +93,12 @@ pub async fn install(set: &str, cache: &Path, mut say: impl FnMut(&str)) -> Resu
         .kill_on_drop(true)
         .spawn()
         .map_err(PythonError::Missing)?;
-    let mut said = child.stderr.take().map(|pipe| BufReader::new(pipe).lines());
-    if let Some(lines) = &mut said {
-        while let Ok(Some(line)) = lines.next_line().await {
-            say(&line);
+    if let Some(pipe) = child.stderr.take() {
+        let (mut pipe, mut line) = (BufReader::new(pipe), Vec::new());
+        // Whatever it writes is read: a pipe that is full would hold it for ever.
+        while pipe.read_until(b'\n', &mut line).await.is_ok_and(|read| read > 0) {
+            say(String::from_utf8_lossy(&line).trim_end());
+            line.clear();
         }
     }
     let output = child.wait_with_output().await.map_err(PythonError::Missing)?;

@@ -97,6 +97,12 @@ pub fn texts<'a>(loaded: &Loaded, folder: impl Into<Folder<'a>>) -> Texts {
     all
 }
 
+/// Whether a line of a script is one that sets its sections apart: `# -----`.
+pub fn is_rule(line: &str) -> bool {
+    let rule = line.strip_prefix("# ").map(str::trim_end);
+    rule.is_some_and(|rule| rule.len() > 3 && rule.bytes().all(|b| b == b'-' || b == b'='))
+}
+
 fn rendered(template: &str, of: &str) -> String {
     format!("{template} (rendered for {of})")
 }

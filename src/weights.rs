@@ -115,20 +115,9 @@ impl Maker for Published {
         })?;
         // Keras pins no checksum for this file: the first one seen is the one the stack keeps.
         cx.say(address, format!("sha256 {} recorded, and checked from now on", sha256_hex(&body)));
-        keep(&self.file, &body)
-            .map_err(|e| CloudError::failed(format!("{} cannot be written: {e}", self.file.display())))?;
+        python::write(&self.file, &body).map_err(|error| CloudError::failed(error.to_string()))?;
         Ok(self.file.clone())
     }
-}
-
-/// The file appears whole or not at all.
-fn keep(file: &Path, body: &[u8]) -> std::io::Result<()> {
-    if let Some(folder) = file.parent() {
-        std::fs::create_dir_all(folder)?;
-    }
-    let partial = file.with_extension("partial");
-    std::fs::write(&partial, body)?;
-    std::fs::rename(&partial, file)
 }
 
 /// Weights that the installer makes out of a registry's package, or by a seed.

@@ -130,6 +130,27 @@ fn what_is_no_file_is_told_at_once() {
     }
 }
 
+#[test]
+fn a_stack_that_is_nearly_named_is_told() {
+    let folder = folder();
+    fs::create_dir(folder.path().join("stacks")).expect("made");
+    for name in ["my-fruits.yaml", "stacks/demo.yaml", "stacks/other.txt"] {
+        fs::write(folder.path().join(name), HEAD).expect("written");
+    }
+    for (said, meant) in [
+        ("my-frits.yaml", "my-fruits.yaml"),
+        ("my-fruits.yml", "my-fruits.yaml"),
+        ("my-fruits", "my-fruits.yaml"), // a bare name, which is looked for in `stacks/`
+        ("dmeo", "stacks/demo.yaml"),
+        ("stacks/Demo.yaml", "stacks/demo.yaml"),
+    ] {
+        let ran = run(folder.path(), &["plan", "--offline", said]).expect(2);
+        assert!(ran.err.contains(&format!("did you mean `{meant}`?")), "{said}: {}", ran.err);
+    }
+    let ran = run(folder.path(), &["plan", "--offline", "stacks/other.yaml"]).expect(2);
+    assert!(ran.err.contains("give the path of a stack"), "{}", ran.err);
+}
+
 /// A stack with a job and a bootstrap of one's own, and a template beside it.
 fn stack_with_scripts(folder: &Path) {
     let text = format!(

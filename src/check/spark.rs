@@ -3,15 +3,9 @@
 
 use std::ops::Range;
 
-use crate::stack::facts::instance_type;
+use crate::stack::facts::{InstanceType, instance_type};
 use crate::stack::finding::Problem;
 use crate::stack::{Cluster, Group, Loaded};
-
-/// What YARN has of a node's memory, in MiB: three quarters of up to 32 GiB, and of more all but 8, as EMR's task
-/// configuration has it for the usual types.
-fn yarn(memory_gib: f64) -> f64 {
-    1024.0 * if memory_gib <= 32.0 { memory_gib * 0.75 } else { memory_gib - 8.0 }
-}
 
 /// What EMR adds to a heap where nothing is said: Spark's tenth, 384 MiB at least.
 const OVERHEAD: f64 = 0.1;
@@ -57,7 +51,7 @@ fn settings<'s>(
     // Of a fleet, the type that has least.
     let memory = |group: &Group| {
         let types = group.types().filter_map(|(name, _)| instance_type(name));
-        types.map(|facts| yarn(facts.memory_gib)).reduce(f64::min)
+        types.map(InstanceType::yarn_mib).reduce(f64::min)
     };
     for (heap, overhead, least) in [
         (
@@ -67,8 +61,9 @@ fn settings<'s>(
         ),
         ("spark.driver.memory", "spark.driver.memoryOverhead", memory(&cluster.primary)),
     ] {
-        let (Some(wanted), Some(has)) = (said(heap).and_then(mebibytes), least) else { continue };
-        let beside = said(overhead).and_then(mebibytes).unwrap_or((wanted * OVERHEAD).max(OVERHEAD_AT_LEAST));
+        let (Some(wanted), Some(has)) = (said(heap).and_then(|size| mebibytes(size, 1.0)), least) else { continue };
+        let beside =
+            said(overhead).and_then(|size| mebibytes(size, 1.0)).unwrap_or((wanted * OVERHEAD).max(OVERHEAD_AT_LEAST));
         if wanted + beside > has {
             let message = format!(
                 "{:.1} GiB with its overhead do not fit: YARN has about {:.1} GiB of the smallest node",
@@ -83,7 +78,7 @@ fn settings<'s>(
     if let Some((name, Ok(partitions))) = names.into_iter().find_map(|name| Some((name, said(name)?.parse::<u32>()))) {
         problems.extend(idle_cores(cluster, partitions, at(name), "write a multiple of the cores, or leave it out"));
     }
-    let most = said("spark.driver.maxResultSize").and_then(mebibytes).filter(|most| *most > 0.0);
+    let most = said("spark.driver.maxResultSize").and_then(|size| mebibytes(size, BYTE)).filter(|most| *most > 0.0);
     if let Some(most) = most.filter(|most| *most < COVARIANCE) {
         let message = format!(
             "the driver may take {most:.0} MiB of results: a covariance of 1,280 features alone is {COVARIANCE}"
@@ -114,16 +109,21 @@ fn cores(cluster: &Cluster) -> Option<u32> {
     workers(cluster).map(|group| Some(instance_type(&group.instance_type)?.vcpu * group.count)).sum()
 }
 
-/// A size as Spark writes it, in MiB: `512m`, `4g`, `4096` (bytes without a unit are MiB in Spark's own memory settings).
-fn mebibytes(text: &str) -> Option<f64> {
+/// A byte, in MiB.
+const BYTE: f64 = 1.0 / 1024.0 / 1024.0;
+
+/// A size as Spark writes it, in MiB: `512m`, `4g`, `1gb`. What a number without a unit counts is the setting's own: MiB where
+/// it is of memory, bytes where it is of a size.
+fn mebibytes(text: &str, bare: f64) -> Option<f64> {
     let text = text.trim().to_ascii_lowercase();
-    let text = text.strip_suffix('b').unwrap_or(&text);
     let (number, unit) = text.split_at(text.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(text.len()));
     let factor = match unit {
-        "k" => 1.0 / 1024.0,
-        "" | "m" => 1.0,
-        "g" => 1024.0,
-        "t" => 1024.0 * 1024.0,
+        "" => bare,
+        "b" => BYTE,
+        "k" | "kb" => 1.0 / 1024.0,
+        "m" | "mb" => 1.0,
+        "g" | "gb" => 1024.0,
+        "t" | "tb" => 1024.0 * 1024.0,
         _ => return None,
     };
     number.parse::<f64>().ok().map(|number| number * factor)
@@ -135,10 +135,11 @@ mod tests {
 
     #[test]
     fn sizes_read_as_spark_reads_them() {
-        assert_eq!(mebibytes("4g"), Some(4096.0));
-        assert_eq!(mebibytes("512M"), Some(512.0));
-        assert_eq!(mebibytes("1024k"), Some(1.0));
-        assert_eq!(mebibytes("2gb"), Some(2048.0));
-        assert_eq!(mebibytes("much"), None);
+        assert_eq!(mebibytes("4g", 1.0), Some(4096.0));
+        assert_eq!(mebibytes("512M", 1.0), Some(512.0));
+        assert_eq!(mebibytes("1024k", 1.0), Some(1.0));
+        assert_eq!(mebibytes("2gb", 1.0), Some(2048.0));
+        assert_eq!(mebibytes("much", 1.0), None);
+        assert_eq!(mebibytes("1048576", BYTE), Some(1.0));
     }
 }

@@ -14,7 +14,7 @@ pub(super) use self::uploads::surveys;
 
 use self::stage::{Report, Stage};
 use self::uploads::send;
-use super::session::{Session, World, heed_signals};
+use super::session::{Session, World, heed_signals, refused};
 use super::writer::Writer;
 use super::{DONE, Ended, Failure, INTERRUPTED};
 use crate::blueprint;
@@ -232,14 +232,14 @@ async fn approve(
         let event = serde_json::json!({"event": "plan", "plan": ui::plan::json(&plan, &shown)});
         ui::events::line(ui, &session.cx.clock, &event);
     } else {
-        ui.out(ui::plan::text(&plan, &shown));
+        ui.tell(ui::plan::text(&plan, &shown));
     }
     for batch in uploads {
         if let Some(warning) = batch.warning.as_ref().filter(|_| ui.json()) {
             ui.warn(warning);
         }
     }
-    policy::check(plan, terms).map_err(refused)
+    policy::check(plan, terms).map_err(|refusals| Failure::refused(refused(&refusals)))
 }
 
 async fn consented(session: &Session, request: Request<'_>) -> Result<(), Failure> {
@@ -288,7 +288,7 @@ async fn again(session: &Session, request: Request<'_>, approved: &Approved) -> 
     if others(&plan) == others(approved.plan()) {
         let cost = aim.cost(session, &world);
         let terms = aim.terms(session, &world, cost.as_ref(), request.allowed)?;
-        return policy::check(plan, terms).map_err(refused);
+        return policy::check(plan, terms).map_err(|refusals| Failure::refused(refused(&refusals)));
     }
     session.ui.say(format!("{YELLOW}the world changed meanwhile{YELLOW:#}; this is the plan now:"));
     let approved = approve(session, &world, request, plan, &[]).await?;
@@ -304,12 +304,11 @@ fn split(
 ) -> Result<(Approved, Approved), Failure> {
     let steps = approved.plan().steps.clone();
     let (these, others): (Vec<_>, Vec<_>) = steps.into_iter().partition(|step| of(&step.address));
-    let check = |steps| policy::check(Plan { steps }, session.stack.owner.as_str()).map_err(refused);
+    let check = |steps| {
+        policy::check(Plan { steps }, session.stack.owner.as_str())
+            .map_err(|refusals| Failure::refused(refused(&refusals)))
+    };
     Ok((check(these)?, check(others)?))
-}
-
-fn refused(refusals: Vec<policy::Refusal>) -> Failure {
-    Failure::refused(refusals.into_iter().map(|refusal| refusal.message).collect::<Vec<_>>().join("; "))
 }
 
 /// What bears the stack's mark and should be gone.

@@ -31,7 +31,7 @@ pub(super) async fn run(global: &Global, args: &Args) -> Ended {
         told["alternatives"] = serde_json::json!(alternatives);
         ui.data(&told);
     } else {
-        ui.out(ui::cost::text(&cost, fits.as_deref(), &alternatives));
+        ui.tell(ui::cost::text(&cost, fits.as_deref(), &alternatives));
     }
     Ok(DONE)
 }
@@ -50,7 +50,7 @@ async fn actual(global: &Global, args: &Args) -> Ended {
         let sum: Option<f64> = lives.iter().map(|life| life.spent).sum();
         session.ui.data(&serde_json::json!({"currency": "USD", "total": sum, "clusters": lives, "entries": entries}));
     } else {
-        session.ui.out(ui::ledger::text(&lives));
+        session.ui.tell(ui::ledger::text(&lives));
     }
     Ok(DONE)
 }

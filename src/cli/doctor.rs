@@ -5,7 +5,6 @@ use super::{DONE, Ended, FAILED, Global};
 use crate::doctor;
 use crate::stack;
 use crate::ui::doctor::{json, passes, text};
-use crate::ui::width;
 
 /// Look for what `up` would stumble over: credentials, quotas, names, offers, routes
 #[derive(Debug, clap::Args)]
@@ -32,7 +31,7 @@ pub(super) async fn run(global: &Global, args: &Args) -> Ended {
         ui.data(&json(&stack.title(), stack.region.as_str(), &lines));
     } else {
         let title = format!("{} in {} ({})", stack.title(), stack.region, stack.region.place());
-        ui.out(text(&title, &lines, width()));
+        ui.tell(text(&title, &lines));
     }
     Ok(if passes(&lines) { DONE } else { FAILED })
 }

@@ -153,7 +153,7 @@ fn show(ui: Ui, args: &Args, (clock, prices): (&Clock, &Table), report: &Report)
         ui.data(&shown::json(report, prices, now));
     } else {
         for line in shown::text(report, prices, now, ui.verbose) {
-            ui.out(line);
+            ui.tell(line);
         }
     }
     for Trouble { region, id, message, hint } in &report.errors {

@@ -51,7 +51,7 @@ pub(super) fn run(global: &Global, args: &Args) -> Ended {
     kept.map_err(|e| Failure::usage(format!("{} cannot be written: {e}", file.display())))?;
     schema_beside(ui, &file);
     let shown = file.display();
-    ui.out(format!("Wrote {shown}. {}", priced(ui, &loaded, budget)));
+    ui.tell(format!("Wrote {shown}. {}", priced(ui, &loaded, budget)));
     ui.out(format!(
         "Next:
   fruitsinfra --local plan {shown}    # on the embedded AWS, without credentials

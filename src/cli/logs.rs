@@ -1,4 +1,4 @@
-//! `logs`: step, bootstrap and driver logs out of S3.
+//! `logs`: logs of steps and of bootstrap actions, out of S3.
 
 use super::session::Session;
 use super::{DONE, Ended, Failure, Global};

@@ -92,7 +92,7 @@ fn show<E: AsRef<dyn Resource>>(ui: Ui, plan: &Plan<E>, shown: &Shown) {
     if ui.json() {
         ui.data(&json(plan, shown));
     } else {
-        ui.out(text(plan, shown));
+        ui.tell(text(plan, shown));
         if ui.verbose {
             ui.say(format!("hosts called: {}", shown.contacts.join(", ")));
         }

@@ -81,13 +81,8 @@ pub(super) async fn run(global: &Global, args: &Args) -> Ended {
         table.insert(region, Update { as_of: as_of.clone(), ec2, emr, ebs_gp3 });
     }
     let text = serde_json::to_vec_pretty(&table).map_err(|e| Failure::failed(e.to_string()))?;
-    let (path, written) = (path(), path().with_extension("json.new"));
-    let keep = || {
-        std::fs::create_dir_all(python::cache())?;
-        std::fs::write(&written, text)?;
-        std::fs::rename(&written, &path)
-    };
-    keep().map_err(|e| Failure::failed(format!("{}: {e}", path.display())))?;
+    let path = path();
+    python::write(&path, &text)?;
     if ui.json() {
         ui.data(&table);
     } else {

@@ -39,7 +39,7 @@ pub(super) async fn run(global: &Global, args: &Args) -> Ended {
     let Some((report, whole)) = written.report().await? else {
         let place = format!("s3://{}/{}{}", written.bucket(), features.output.prefix, results::REPORT);
         return Err(Failure::failed(format!("job `{}` has written nothing yet: there is no {place}", args.job))
-            .hint(format!("`fruitsinfra run {} {}` runs it", args.stack, args.job)));
+            .hint(format!("`{} {}` runs it", session.command("run"), args.job)));
     };
     let images = sync::images(cx, stack, account, &features.input).await?;
     let checks = written.checks(&report, &images, args.check).await?;
@@ -56,7 +56,7 @@ pub(super) async fn run(global: &Global, args: &Args) -> Ended {
             let page = Page { report: &report, whole: &whole, checks, variance, points, cost: cost(&session, &whole) };
             ui.out(html(&page).map_err(|error| Failure::failed(error.to_string()))?);
         }
-        _ => ui.out(format!("{}\n\n{}", text(&report), checked(checks.as_ref(), report.feature_length))),
+        _ => ui.tell(format!("{}\n\n{}", text(&report), checked(checks.as_ref(), report.feature_length))),
     }
     Ok(if checks.is_some_and(|checks| !checks.problems.is_empty()) { FAILED } else { DONE })
 }

@@ -9,7 +9,7 @@ use super::writer::Writer;
 use super::{DONE, Ended, Failure, Global, JOB_FAILED};
 use crate::blueprint;
 use crate::cloud::error::{Class, CloudError};
-use crate::cloud::logs::split;
+use crate::cloud::logs::{LATE, split};
 use crate::event::{Event, Summary};
 use crate::job::trouble::{self, Trouble};
 use crate::job::{self, End, Submission, logs, results};
@@ -17,13 +17,10 @@ use crate::plan::{Action, plan};
 use crate::resource::{Cx, Id, Live, Phase, Progress, Resource};
 use crate::resources::object::PREFIX;
 use crate::resources::once::{self, Asked, once};
-use crate::stack::{Job, Period, Stack, Weights};
+use crate::stack::{Job, Period, Stack, Weights, meant};
 use crate::ui::events::Renderer;
 use crate::ui::{CYAN, RED};
 use crate::{python, text};
-
-/// EMR's logs of a step reach S3 minutes late.
-const LOGS: Duration = Duration::from_mins(6);
 
 /// Run a job of the stack on its cluster, and follow it to its end
 #[derive(Debug, clap::Args)]
@@ -43,13 +40,7 @@ pub(super) struct Args {
 /// The job of this name, or what was probably meant.
 pub(super) fn find_job<'a>(stack: &'a Stack, name: &str) -> Result<&'a Job, Failure> {
     stack.jobs.get(name).ok_or_else(|| {
-        let known: Vec<&str> = stack.jobs.keys().map(String::as_str).collect();
-        let near = known.iter().find(|key| strsim::damerau_levenshtein(key, name) <= 2);
-        let hint = match (near, known.as_slice()) {
-            (Some(near), _) => format!("did you mean `{near}`?"),
-            (None, []) => "declare one under `jobs:`".into(),
-            (None, known) => format!("it has {}", known.join(", ")),
-        };
+        let hint = meant(name, stack.jobs.keys().map(String::as_str), "declare one under `jobs:`");
         Failure::usage(format!("stack `{}` has no job `{name}`", stack.name)).hint(hint)
     })
 }
@@ -69,7 +60,7 @@ pub(super) async fn run(global: &Global, args: &Args) -> Ended {
             format!(" ({} is {})", live.id, live.resource.facts()["state"].as_str().unwrap_or("gone"))
         });
         return Err(Failure::failed(format!("stack `{}` has no cluster that is ready{why}", session.stack.name))
-            .hint(format!("`fruitsinfra up {}` makes one", args.stack)));
+            .hint(format!("`{}` makes one", session.command("up"))));
     };
 
     let (events, mut heard) = unbounded_channel();
@@ -115,15 +106,16 @@ pub(super) async fn run(global: &Global, args: &Args) -> Ended {
                 let place = &features.output;
                 let bucket = blueprint::bucket_of(&session.stack, place, &world.around.account)?;
                 if let Some((report, _)) = results::report(&session.cx, &bucket, &place.prefix).await? {
-                    ui.out(crate::ui::results::text(&report));
+                    ui.tell(crate::ui::results::text(&report));
                 }
-                ui.out(format!("The step took {}.", text::lasting(took)));
+                ui.tell(format!("The step took {}.", text::lasting(took)));
             }
             DONE
         }
         End::Failed(why) | End::Cancelled(why) => {
             ui.say(format!("{RED}error{RED:#}: job `{}` failed: {why}", args.job));
-            ui.say(format!("{CYAN}help{CYAN:#}: `fruitsinfra logs {} {}` shows all of its logs", args.stack, args.job));
+            let logs = session.command("logs");
+            ui.say(format!("{CYAN}help{CYAN:#}: `{logs} {}` shows all of its logs", args.job));
             JOB_FAILED
         }
     };
@@ -319,14 +311,18 @@ async fn tell_log(
             }
             return Ok(());
         }
-        if cx.clock.since(begun) >= LOGS || cx.cancel.requested() {
+        if cx.clock.since(begun) >= LATE || cx.cancel.requested() {
             let _ =
                 events.send(Event::Note { message: format!("no log has reached s3://{bucket}/{} yet", key("stdout")) });
             return Ok(());
         }
         cx.say(
             &job::address(name),
-            format!("waiting for its log ({} of at most 6 min)", text::lasting(cx.clock.since(begun))),
+            format!(
+                "waiting for its log ({} of at most {} min)",
+                text::lasting(cx.clock.since(begun)),
+                LATE.as_secs() / 60
+            ),
         );
         match crate::resources::wait(cx, Duration::from_secs(10)).await {
             Err(error) if error.class == Class::Interrupted => {}

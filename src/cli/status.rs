@@ -49,25 +49,25 @@ pub(super) async fn run(global: &Global, args: &Args) -> Ended {
         return Ok(DONE);
     }
     let region = session.stack.region;
-    ui.out(format!(
+    ui.tell(format!(
         "{BOLD}{}{BOLD:#} in {region} ({}), account {}\n",
         session.stack.name,
         region.place(),
         world.around.account
     ));
     if there.is_empty() {
-        ui.out("Nothing is there.");
+        ui.tell("Nothing is there.");
     } else {
-        ui.out(table(
+        ui.tell(table(
             &["address", "id"],
             there.iter().map(|live| vec![live.resource.address().to_string(), live.id.to_string()]),
         ));
     }
     if let Some(live) = cluster {
-        ui.out(format!("\n{}", about(&session, live)));
+        ui.tell(format!("\n{}", about(&session, live)));
     }
     if let Some(cost) = &cost {
-        ui.out(ui::cost::lines(cost));
+        ui.tell(ui::cost::lines(cost));
     }
     if ui.verbose {
         ui.say(format!("{DIM}hosts called: {}{DIM:#}", session.contacts().join(", ")));

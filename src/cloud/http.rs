@@ -1,5 +1,5 @@
 //! The one way out: every request of every SDK client passes here, is held against the fence of the stack's
-//! region, and its host is recorded. Nothing else opens a connection.
+//! region, and its host is recorded. Beside them stands [`Http`], recorded too, for the few places that are not AWS.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -61,21 +61,25 @@ impl Fence {
             return named == host;
         }
         let (region, suffix) = (self.region.as_str(), self.region.dns_suffix());
-        let credentials = ["portal.sso.", "oidc."].iter().any(|p| host.starts_with(p))
+        let credentials = signs_in(host)
             || ["169.254.169.254", "169.254.170.2", "169.254.170.23", "localhost", "127.0.0.1"].contains(&host);
         host.ends_with(&format!(".{region}.{suffix}")) || host == format!("iam.{suffix}") || credentials
     }
+}
+
+/// Whether people sign in there.
+fn signs_in(host: &str) -> bool {
+    ["portal.sso.", "oidc."].iter().any(|prefix| host.starts_with(prefix))
 }
 
 /// Where a host that was called stands: in the stack's `region`, the `account`'s one endpoint for all regions, a place to
 /// `sign-in`, this `machine`, or `elsewhere`, which an endpoint that the user named can be.
 pub fn whereabouts(host: &str, region: EuRegion) -> &'static str {
     let suffix = region.dns_suffix();
-    let signs_in = ["portal.sso.", "oidc."].iter().any(|prefix| host.starts_with(prefix));
     match host {
         _ if is_loopback(host) || host.starts_with("169.254.") => "machine",
         _ if host == format!("iam.{suffix}") => "account",
-        _ if signs_in => "sign-in",
+        _ if signs_in(host) => "sign-in",
         _ if host.ends_with(&format!(".{region}.{suffix}")) => "region",
         _ => "elsewhere",
     }
@@ -149,7 +153,9 @@ pub fn host_of(url: &str) -> &str {
     let authority = url.split_once("://").map_or(url, |(_, rest)| rest);
     let authority = authority.split(['/', '?', '#']).next().unwrap_or_default();
     let authority = authority.rsplit('@').next().unwrap_or_default();
-    authority.rsplit_once(':').map_or(authority, |(host, _)| host)
+    // Colons within brackets are the address's own.
+    let port = authority.rfind(':').filter(|colon| authority.rfind(']').is_none_or(|bracket| bracket < *colon));
+    port.map_or(authority, |colon| &authority[..colon])
 }
 
 /// The client that SDKs for `region` call through. `endpoint` is one that the user named.
@@ -205,7 +211,7 @@ impl HttpError {
     }
 }
 
-/// Plain requests beside the SDKs: the embedded AWS's control port, and the published weights.
+/// Plain requests beside the SDKs: the embedded AWS's control port, the published weights, a webhook that a person named.
 #[derive(Clone, Debug)]
 pub struct Http {
     contacts: Contacts,

@@ -1,6 +1,7 @@
 //! A log as EMR leaves it in S3: where it lies, unpacked, and its end.
 
 use std::io::Read;
+use std::time::Duration;
 
 use flate2::read::MultiGzDecoder;
 
@@ -23,6 +24,9 @@ pub fn unpack(key: &str, body: Vec<u8>) -> String {
     }
     String::from_utf8_lossy(&bytes).into_owned()
 }
+
+/// EMR's logs reach S3 minutes late, also after the end: it is waited this long for one.
+pub const LATE: Duration = Duration::from_mins(6);
 
 /// The last lines of a text that say something.
 pub fn tail(text: &str, lines: usize) -> String {

@@ -140,10 +140,15 @@ impl Cloud {
     pub async fn account(&self) -> Result<&str, CloudError> {
         let ask = || async {
             let caller = call("sts GetCallerIdentity", self.sts.get_caller_identity().send()).await?;
-            caller.account.ok_or_else(|| CloudError::failed("AWS does not say which account these credentials are of"))
+            caller.account.ok_or_else(nobodys)
         };
         self.account.get_or_try_init(ask).await.map(String::as_str)
     }
+}
+
+/// Credentials of no account that AWS tells.
+fn nobodys() -> CloudError {
+    CloudError::failed("AWS does not say which account these credentials are of")
 }
 
 /// Asks to stop.

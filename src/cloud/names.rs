@@ -2,8 +2,8 @@
 
 use aws_sdk_s3::error::SdkError;
 
-use crate::cloud::Cloud;
 use crate::cloud::error::{Class, CloudError, Outcome, call};
+use crate::cloud::{Cloud, nobodys};
 
 /// Who asks: whom the credentials are of.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,8 +32,9 @@ impl Cloud {
     /// Whom the credentials are of. It also answers [`Cloud::account`].
     pub async fn caller(&self) -> Result<Caller, CloudError> {
         let told = call("sts GetCallerIdentity", self.sts.get_caller_identity().send()).await?;
-        let (account, arn) = (told.account.unwrap_or_default(), told.arn.unwrap_or_default());
+        let account = told.account.ok_or_else(nobodys)?;
         self.is_of_account(&account);
+        let arn = told.arn.unwrap_or_default();
         Ok(Caller { account, arn })
     }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 pub const EXPIRES: &str = "fruitsinfra:expires";
-const HOME: &str = "fruitsinfra:home";
+const STACKS_HOME: &str = "fruitsinfra:home";
 pub const IDLE: &str = "fruitsinfra:idle_seconds";
 pub const LIFTABLE: &str = "fruitsinfra:protection_may_be_lifted";
 
@@ -28,7 +28,7 @@ impl Promise {
     pub fn tags(&self) -> BTreeMap<String, String> {
         let Self { home, expires, idle, liftable } = self;
         [
-            (HOME, home.clone()),
+            (STACKS_HOME, home.clone()),
             (EXPIRES, moment(*expires)),
             (IDLE, idle.as_secs().to_string()),
             (LIFTABLE, liftable.to_string()),
@@ -41,7 +41,7 @@ impl Promise {
     pub fn read(tags: &BTreeMap<String, String>) -> Option<Self> {
         let get = |key: &str| tags.get(key);
         Some(Self {
-            home: get(HOME)?.clone(),
+            home: get(STACKS_HOME)?.clone(),
             expires: get(EXPIRES)?.parse().ok()?,
             idle: Duration::from_secs(get(IDLE)?.parse().ok()?),
             liftable: get(LIFTABLE)?.parse().ok()?,

@@ -73,13 +73,16 @@ impl Cloud {
 
     /// The mark of a bucket, if it bears a whole one.
     pub async fn mark_of_bucket(&self, bucket: &str) -> Result<Option<Mark>, CloudError> {
+        Ok(Mark::read_any(&self.bucket_tags(bucket).await?))
+    }
+
+    /// The tags of a bucket; none where there is no bucket.
+    pub async fn bucket_tags(&self, bucket: &str) -> Result<BTreeMap<String, String>, CloudError> {
         let owner = self.account().await?;
         let get = self.s3.get_bucket_tagging().bucket(bucket).expected_bucket_owner(owner).send();
         let answer = call("s3 GetBucketTagging", get).await.or_absent()?;
-        let tags: BTreeMap<String, String> = answer
-            .map(|answer| answer.tag_set.into_iter().map(|tag| (tag.key, tag.value)).collect())
-            .unwrap_or_default();
-        Ok(Mark::read_any(&tags))
+        let tags = answer.map(|answer| answer.tag_set.into_iter().map(|tag| (tag.key, tag.value)).collect());
+        Ok(tags.unwrap_or_default())
     }
 }
 

@@ -43,6 +43,23 @@ fn step(id: Option<String>, name: Option<String>, status: Option<&StepStatus>) -
     }
 }
 
+/// How a job's step is named: the nonce, sixteen hex digits, makes each findable.
+pub fn named(job: &str, nonce: &str) -> String {
+    format!("{job} {nonce}")
+}
+
+impl Step {
+    /// The job behind its name, if it is named as ours are.
+    pub fn job(&self) -> Option<&str> {
+        let (job, nonce) = self.name.rsplit_once(' ')?;
+        (nonce.len() == 16 && nonce.bytes().all(|b| b.is_ascii_hexdigit())).then_some(job)
+    }
+
+    pub fn is_open(&self) -> bool {
+        OPEN.iter().any(|open| open.as_str() == self.state)
+    }
+}
+
 /// States of a step that has not ended.
 const OPEN: [StepState; 3] = [StepState::Pending, StepState::Running, StepState::CancelPending];
 

@@ -114,7 +114,7 @@ impl<'a> Running<'a> {
             return None;
         }
         let began = step.started.or(step.created)?;
-        let alike = all.iter().filter(|other| other.state == "COMPLETED" && job(&other.name) == job(&step.name));
+        let alike = all.iter().filter(|other| other.state == "COMPLETED" && job(other) == job(step));
         let usual = alike.filter_map(|other| Some(since(other.started?, other.ended?))).max();
         Some(Self { step, began, age: since(began, now), usual })
     }
@@ -137,14 +137,13 @@ impl<'a> Running<'a> {
             None => String::new(),
         };
         let allowed = about(self.allowed());
-        format!("step `{}` RUNNING for {} of {allowed}{usual}", job(&self.step.name), about(self.age))
+        format!("step `{}` RUNNING for {} of {allowed}{usual}", job(self.step), about(self.age))
     }
 }
 
-/// The job behind a step's name: ours end in a nonce.
-fn job(name: &str) -> &str {
-    let nonce = |word: &str| word.len() == 16 && word.bytes().all(|b| b.is_ascii_hexdigit());
-    name.rsplit_once(' ').filter(|(_, word)| nonce(word)).map_or(name, |(job, _)| job)
+/// The job behind a step, or its whole name where it is none of ours.
+fn job(step: &Step) -> &str {
+    step.job().unwrap_or(&step.name)
 }
 
 /// A step that is about to begin.
@@ -152,7 +151,7 @@ fn pending(steps: &[Step], now: Timestamp) -> Option<String> {
     let waiting = steps.iter().filter(|step| step.state == "PENDING");
     let newest = waiting.filter_map(|step| Some((since(step.created?, now), step))).min_by_key(|(age, _)| *age);
     let (age, step) = newest.filter(|(age, _)| *age <= BEGUN)?;
-    Some(format!("step `{}` PENDING for {}", job(&step.name), about(age)))
+    Some(format!("step `{}` PENDING for {}", job(step), about(age)))
 }
 
 /// What one sample says.

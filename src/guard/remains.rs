@@ -14,7 +14,7 @@ use crate::cloud::error::{Class, CloudError};
 use crate::cloud::mark::Mark;
 use crate::lease;
 use crate::residency::EuRegion;
-use crate::resources::{HOME, end};
+use crate::resources::{HOME, end, home_name};
 use crate::text::about;
 
 /// A home that was made so long ago, of a stack without a cluster, may be forgotten: its buckets cost by the month.
@@ -73,7 +73,7 @@ pub async fn left(cloud: &Cloud, found: &Found, active: &BTreeSet<String>) -> Re
     let ended = |stack: &str| !active.contains(stack);
     let leftover = |stack: &str, owner: &str, address: String, id: &str, why: &str, goes: bool| Leftover {
         region: cloud.region,
-        home: format!("{stack}-{HOME}-{account}"),
+        home: home_name(stack, &account),
         why: why.to_owned(),
         removed: false,
         address,

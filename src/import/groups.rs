@@ -7,8 +7,8 @@ use super::places::{KEY, free_key, slug};
 use super::request::Reading;
 use super::text::Part;
 use super::tree::{self, Fields};
-use crate::stack::VolumeKind;
 use crate::stack::node::Node;
+use crate::stack::{VolumeKind, is_id};
 
 /// What `Instances` says, by the words of a stack.
 #[derive(Debug, Default)]
@@ -350,8 +350,4 @@ impl Reading<'_> {
         self.notes.add(Sort::Fill, &node.span, message, hint);
         part.off()
     }
-}
-
-fn is_id(text: &str, prefix: &str) -> bool {
-    text.strip_prefix(prefix).is_some_and(|rest| rest.len() >= 8 && rest.bytes().all(|byte| byte.is_ascii_hexdigit()))
 }

@@ -8,6 +8,7 @@ use super::request::Reading;
 use super::text::Part;
 use super::tree::{self, Fields};
 use crate::residency::{EuRegion, Refused, region_abroad};
+use crate::resources::HOME;
 use crate::stack::node::{Node, Value};
 
 /// A bucket as the stack declares it.
@@ -134,11 +135,8 @@ impl Reading<'_> {
         let name_known = self.with_account(name);
         let (key, bucket) = match tree::placeholder(&name_known) {
             // One of ours, as `render` writes it.
-            Some("<account>")
-                if name_known.ends_with("-<account>") && name_known.starts_with(&format!("{}-", self.stack)) =>
-            {
-                let key = &name_known[self.stack.len() + 1..name_known.len() - "-<account>".len()];
-                (slug(key, KEY), Bucket::Ours)
+            Some("<account>") if let Some(key) = self.own_key(&name_known) => {
+                (self.free(&slug(key, KEY)), Bucket::Ours)
             }
             Some(placeholder) => {
                 let inner: String = tree::shown(placeholder).replace("-name", "").to_lowercase();
@@ -181,9 +179,14 @@ impl Reading<'_> {
         key
     }
 
+    /// The key in the name of a bucket of ours, `<stack>-<key>-<account>`.
+    fn own_key<'n>(&self, name: &'n str) -> Option<&'n str> {
+        name.strip_prefix(&*self.stack)?.strip_prefix('-')?.strip_suffix("-<account>")
+    }
+
     /// A key that no other bucket has, and that is not the stack's own.
     fn free(&self, wanted: &str) -> String {
-        free_key(wanted, |key| key == "home" || self.buckets.iter().any(|(_, other, _)| other == key))
+        free_key(wanted, |key| key == HOME || self.buckets.iter().any(|(_, other, _)| other == key))
     }
 
     /// With the account's number, where it is known.

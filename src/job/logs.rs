@@ -1,5 +1,4 @@
-//! Logs of a cluster out of S3: steps, bootstrap actions, nodes. They arrive minutes late, also after the
-//! end; what is not there yet is said, not invented.
+//! Logs of a cluster out of S3, found and read. They arrive minutes late, also after the end; it waits for none.
 
 use crate::cloud::error::CloudError;
 use crate::cloud::logs::{split, unpack};

@@ -1,4 +1,5 @@
-//! The table: each call that our commands make, who makes it, and what AWS asks for it. Data, and nothing else.
+//! The table: each call that our commands make on a stack's account, who makes it, and what AWS asks for it; only `prices update`,
+//! which asks for no stack, is not in it. Data, and nothing else.
 //!
 //! Sources: AWS's Service Authorization Reference (actions, their resource types and condition keys, dependent
 //! actions), and the permissions that the API references of S3, IAM, EC2 and EMR name for single parameters: tags

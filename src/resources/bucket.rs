@@ -176,7 +176,7 @@ impl Bucket {
         if head.bucket_region.as_deref().is_some_and(|region| region != self.region.as_str()) {
             return Err(taken(&format!("lies in {}", head.bucket_region.unwrap_or_default())));
         }
-        let (tags, mine) = (read::tags(cx, &self.name).await?, cx.mark(&self.address()));
+        let (tags, mine) = (cx.cloud.bucket_tags(&self.name).await?, cx.mark(&self.address()));
         match Mark::read(&tags, &cx.stack) {
             Some(mark) if mark.address == mine.address => Ok(()),
             _ if marked(&tags) => Err(taken("is not this stack's")),

@@ -1,5 +1,5 @@
-//! The kinds. A new one is a file here and two lines below; nothing above this room names a kind's type but
-//! the blueprint. Kinds never import one another.
+//! The kinds. A new one is a file here and two lines below; above this room a kind's type is named by the blueprint, and by
+//! the few that fill or find our objects. Kinds never import one another.
 
 mod acting;
 pub mod bucket;
@@ -67,6 +67,11 @@ pub fn resolve(live: Vec<Live>) -> Vec<Live> {
             None => live,
         })
         .collect()
+}
+
+/// The name of a stack's home.
+pub fn home_name(stack: &str, account: &str) -> String {
+    format!("{stack}-{HOME}-{account}")
 }
 
 /// The path that IAM's listings are narrowed by: a stack is found without reading the account.

@@ -14,7 +14,7 @@ use crate::cloud::error::CloudError;
 use crate::cloud::mark::sha256_hex;
 use crate::cloud::objects::{If, Listed};
 use crate::resource::{Address, Change, Cx, Field, Id, Kind, Live, Need, OnDown, Resource};
-use crate::resources::{HOME, home};
+use crate::resources::{home, home_name};
 use crate::text::bytes;
 
 const NAME: &str = "object";
@@ -250,7 +250,7 @@ async fn read(path: &Path) -> Result<Vec<u8>, CloudError> {
 }
 
 async fn list(cx: &Cx) -> Result<Vec<Live>, CloudError> {
-    let home = format!("{}-{HOME}-{}", cx.stack, cx.cloud.account().await?);
+    let home = home_name(&cx.stack, cx.cloud.account().await?);
     // What lies in our own home below our own prefix is ours by its place.
     let listed = cx.cloud.list_objects(&home, PREFIX).await?.unwrap_or_default();
     let found = found(&home, &listed).into_iter();

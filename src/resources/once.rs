@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{HOME, wait};
+use super::{home_name, wait};
 use crate::cloud::error::{Class, CloudError};
 use crate::cloud::objects::If;
 use crate::resource::{Address, Cx, Id};
@@ -130,7 +130,7 @@ pub(super) async fn surfaced(
     kind: &str,
     look: impl AsyncFn(&str, Timestamp) -> Result<Option<Id>, CloudError>,
 ) -> Result<(), CloudError> {
-    let home = home_name(cx).await?;
+    let home = home_of(cx).await?;
     for listed in cx.cloud.list_objects(&home, &format!("{INTENTS}{kind}-")).await?.unwrap_or_default() {
         let Some((body, _)) = cx.cloud.get_object(&home, &listed.key).await? else { continue };
         let Ok(intent) = serde_json::from_slice::<Intent>(&body) else { continue };
@@ -142,13 +142,13 @@ pub(super) async fn surfaced(
     Ok(())
 }
 
-pub(super) async fn home_name(cx: &Cx) -> Result<String, CloudError> {
-    Ok(format!("{}-{HOME}-{}", cx.stack, cx.cloud.account().await?))
+pub(super) async fn home_of(cx: &Cx) -> Result<String, CloudError> {
+    Ok(home_name(&cx.stack, cx.cloud.account().await?))
 }
 
 /// Home, and the intent's key in it.
 async fn place(cx: &Cx, thing: &dyn Once) -> Result<(String, String), CloudError> {
-    Ok((home_name(cx).await?, format!("{INTENTS}{}.json", thing.intent())))
+    Ok((home_of(cx).await?, format!("{INTENTS}{}.json", thing.intent())))
 }
 
 /// Looks for what an intent asked for until it would have to be listed.

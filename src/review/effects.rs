@@ -10,6 +10,7 @@ use serde_json::Value;
 use super::{Alarm, Review, Status};
 use crate::plan::{Action, Step};
 use crate::price::{Cost, cents};
+use crate::resources::HOME;
 use crate::stack::Severity;
 use crate::text::{about, counted};
 
@@ -77,7 +78,7 @@ pub(super) fn losses(steps: &[Step<Resources>], elsewhere: Option<&str>, removed
         let mut lose = |what: String| {
             all.push(Loss { address: step.address.to_string(), name: existing.name(), what });
         };
-        let home = step.address.key == "home";
+        let home = step.address.key == HOME;
         let held = if home { "the ledger of what was done, and staged files" } else { "everything in it" };
         match &step.action {
             Action::Delete | Action::Replace(_) if removed => lose(format!("{held}, when the stack is destroyed")),

@@ -37,6 +37,14 @@ pub struct InstanceType {
     regions: Vec<EuRegion>,
 }
 
+impl InstanceType {
+    /// What YARN has of its memory, in MiB: three quarters of up to 32 GiB, and of more all but 8, as EMR's task
+    /// configuration has it for the usual types.
+    pub fn yarn_mib(&self) -> f64 {
+        1024.0 * if self.memory_gib <= 32.0 { self.memory_gib * 0.75 } else { self.memory_gib - 8.0 }
+    }
+}
+
 #[derive(Debug)]
 enum Gap {
     None,

@@ -8,7 +8,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::files::{DISK, Files, Kind};
-use super::finding::{Finding, Lines, Problem, Severity};
+use super::finding::{Finding, Lines, Problem, Severity, nearest};
 use super::node::Node;
 use super::secrets::{self, Language};
 use super::{BootstrapWork, JobWork, Stack, Weights, lint, profile, read, waiver};
@@ -194,7 +194,9 @@ fn text_of(files: &dyn Files, path: &Path, longest: u64, what: &str) -> Result<S
     let wrong = |message: String, hint: &str| Problem::new("FI101", 0..0, message).hint(hint);
     let unreadable = |error: io::Error| match error.kind() {
         io::ErrorKind::NotFound => {
-            wrong("there is no such file".to_owned(), "give the path of a stack, or the name of one in `stacks/`")
+            let known = "give the path of a stack, or the name of one in `stacks/`".to_owned();
+            let hint = meant(files, path).map_or(known, |near| format!("did you mean `{}`?", near.display()));
+            wrong("there is no such file".to_owned(), &hint)
         }
         _ => wrong(format!("the file cannot be read: {error}"), "check the path and its permissions"),
     };
@@ -218,6 +220,23 @@ fn text_of(files: &dyn Files, path: &Path, longest: u64, what: &str) -> Result<S
         let valid = error.utf8_error().valid_up_to();
         wrong(format!("the file is not UTF-8 text: byte {valid} belongs to no character"), "save it as UTF-8")
     })
+}
+
+/// The stack that was probably meant by a path where there is none: one of nearly that name beside it, or above it, for a bare
+/// name was looked for in `stacks/`.
+fn meant(files: &dyn Files, path: &Path) -> Option<PathBuf> {
+    let is_stack = |path: &PathBuf| path.extension().is_some_and(|end| end == "yaml" || end == "yml");
+    let stacks: Vec<PathBuf> = path
+        .ancestors()
+        .skip(1)
+        .take(2)
+        .flat_map(|folder| files.names(folder).unwrap_or_default().into_iter().map(|name| folder.join(name)))
+        .filter(is_stack)
+        .collect();
+    let stem = |path: &'_ Path| path.file_stem().and_then(|stem| stem.to_str()).map(str::to_owned);
+    let named: Vec<String> = stacks.iter().filter_map(|path| stem(path)).collect();
+    let near = nearest(&stem(path)?, named.iter().map(String::as_str))?;
+    stacks.iter().find(|path| stem(path).as_deref() == Some(near)).cloned()
 }
 
 /// Makes the paths that a stack names relative to where the program runs, instead of to the stack.

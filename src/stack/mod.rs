@@ -36,12 +36,13 @@ pub use cluster::{
     VolumeKind,
 };
 pub use files::{Disk, Files, Folder, Kind};
-pub(crate) use finding::nearest;
 pub use finding::{Finding, Severity};
+pub(crate) use finding::{meant, nearest};
 pub use fleet::{AfterWait, Fleet, OnDemandAllocation, SpotAllocation};
 pub use forms::{Expire, Place};
 pub use job::{Bootstrap, BootstrapWork, FeatureJob, Job, JobWork, Model, OnFailure, PackagesFrom, Pca, Weights};
 pub(crate) use job::{is_tensorflow, normal_package};
+pub(crate) use lint::is_id;
 pub use load::{Broken, Loaded, Source, check_script, load, load_from, load_script, load_text, load_with_profiles};
 pub use quantity::{Money, Period};
 pub use release::Release;

@@ -104,11 +104,6 @@ impl Money {
         Self { micros }
     }
 
-    #[must_use]
-    pub const fn micros(self) -> u64 {
-        self.micros
-    }
-
     /// Dollars, for sums with prices; exact up to a thousand millions.
     #[must_use]
     #[expect(clippy::cast_precision_loss, reason = "amounts here are far below 2^53 millionths")]

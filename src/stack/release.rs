@@ -64,17 +64,6 @@ impl Release {
         }
     }
 
-    /// Version of the TensorFlow application, where it is known; see [`Self::has_tensorflow`].
-    #[must_use]
-    pub fn tensorflow(&self) -> Option<&'static str> {
-        match (self.spark_line, self.major, self.minor) {
-            (false, 7, 7..=9) => Some("2.16.1"),
-            (false, 7, 10) => Some("2.18.0"),
-            (false, 7, 12..=14) => Some("2.19.0"),
-            _ => None,
-        }
-    }
-
     /// Whether the release has a TensorFlow application at all: the Spark line has none.
     #[must_use]
     pub fn has_tensorflow(&self) -> bool {
@@ -90,12 +79,6 @@ impl Release {
             (false, 6, 15) => Some("3.4"),
             _ => None,
         }
-    }
-
-    /// Whether `s3://` is served by S3A, Hadoop's own client, instead of EMRFS.
-    #[must_use]
-    pub fn s3a_by_default(&self) -> bool {
-        self.at_least(7, 10)
     }
 }
 
@@ -162,9 +145,7 @@ mod tests {
         assert_eq!(release("emr-7.12.0").newest_python(), Some("3.11"));
         assert_eq!(release("emr-7.7.0").newest_python(), Some("3.9"));
         assert_eq!(release("emr-6.15.0").newest_python(), Some("3.7"));
-        assert_eq!(release("emr-7.11.0").tensorflow(), None);
         assert!(!release("emr-spark-8.0.0").has_tensorflow());
-        assert!(release("emr-7.10.0").s3a_by_default() && !release("emr-7.9.0").s3a_by_default());
     }
 
     #[test]

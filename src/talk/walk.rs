@@ -20,6 +20,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::TalkError;
+use crate::script::is_rule;
 use crate::script::told::{Lang, Pointed, Teller};
 
 /// A numbered section of a script, explained.
@@ -149,10 +150,6 @@ fn sections(lines: &[&str]) -> Vec<Section> {
     }
     sections.retain(|section| section.first <= section.last);
     sections
-}
-
-fn is_rule(line: &str) -> bool {
-    line.strip_prefix("# ").is_some_and(|rule| rule.len() > 3 && rule.bytes().all(|b| b == b'-' || b == b'='))
 }
 
 /// Line, number and title of each heading: `# 3. From images to features`, numbered in order after the last one.

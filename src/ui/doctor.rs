@@ -7,7 +7,7 @@ use crate::doctor::{Line, Status};
 use crate::text::counted;
 
 /// A line a look, what to do below it, and what it comes to.
-pub fn text(title: &str, lines: &[Line], width: usize) -> String {
+pub fn text(title: &str, lines: &[Line]) -> String {
     // `  warning  service-linked role  ` and what is said, in columns.
     let longest = |of: fn(&Line) -> usize| lines.iter().map(of).max().unwrap_or(0);
     let statuses = longest(|line| word(line.status).len());
@@ -17,32 +17,11 @@ pub fn text(title: &str, lines: &[Line], width: usize) -> String {
         let Line { check, status, message, hint } = line;
         let (style, word) = (style(*status), word(*status));
         let gap = " ".repeat(statuses - word.len() + 2);
-        let message = wrapped(message, width, column);
-        let hint = hint.as_ref().map(|hint| format!("\n{:column$}{CYAN}{}{CYAN:#}", "", wrapped(hint, width, column)));
+        let hint = hint.as_ref().map(|hint| format!("\n{:column$}{CYAN}{hint}{CYAN:#}", ""));
         format!("  {style}{word}{style:#}{gap}{check:checks$}  {message}{}", hint.unwrap_or_default())
     });
     let rows: Vec<String> = rows.collect();
     format!("{BOLD}{title}{BOLD:#}\n\n{}\n\n{}", rows.join("\n"), sum(lines))
-}
-
-/// Wrapped at spaces, below its own column.
-fn wrapped(message: &str, width: usize, column: usize) -> String {
-    let room = width.saturating_sub(column).max(30);
-    let (mut text, mut used) = (String::new(), 0);
-    for word in message.split(' ') {
-        let length = word.chars().count();
-        if used > 0 && used + 1 + length > room {
-            text.push('\n');
-            text.push_str(&" ".repeat(column));
-            used = 0;
-        } else if used > 0 {
-            text.push(' ');
-            used += 1;
-        }
-        text.push_str(word);
-        used += length;
-    }
-    text
 }
 
 fn sum(lines: &[Line]) -> String {

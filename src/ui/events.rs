@@ -111,8 +111,8 @@ impl Renderer {
     fn line(&self, text: &str) {
         match &self.live {
             // Above the live lines, not through them.
-            Some(live) => live.suspend(|| self.ui.out(text)),
-            None => self.ui.out(text),
+            Some(live) => live.suspend(|| self.ui.tell(text)),
+            None => self.ui.tell(text),
         }
     }
 

@@ -4,6 +4,7 @@
 use std::fmt::Write;
 
 use super::BOLD;
+use super::fold::wrapped;
 
 /// Lines longer than this tire the eye, however wide the window is.
 const WIDEST: usize = 100;
@@ -55,37 +56,22 @@ impl Shown<'_> {
     /// Words in as many lines as they need; an item's further lines stand below its first word.
     fn end_paragraph(&mut self) {
         let words = std::mem::take(&mut self.paragraph);
-        let hang = if words.first() == Some(&"-") { "  " } else { "" };
-        let (mut line, mut columns) = (String::new(), 0);
-        for word in words {
-            let (word, wide) = self.marked(word);
-            if columns > 0 && columns + 1 + wide > self.width {
-                self.line(&line);
-                hang.clone_into(&mut line);
-                columns = hang.len();
-            } else if columns > 0 {
-                line.push(' ');
-                columns += 1;
-            }
-            line.push_str(&word);
-            columns += wide;
-        }
-        if !line.is_empty() {
-            self.line(&line);
+        let hang = if words.first() == Some(&"-") { 2 } else { 0 };
+        let words: Vec<String> = words.into_iter().map(|word| self.marked(word)).collect();
+        if !words.is_empty() {
+            self.line(&wrapped(&words.join(" "), self.width, hang));
         }
     }
 
-    /// A word with its double asterisks as a style, and the columns that it takes.
-    fn marked(&mut self, word: &str) -> (String, usize) {
+    /// A word with its double asterisks as a style.
+    fn marked(&mut self, word: &str) -> String {
         let mut parts = word.split("**");
         let mut shown = parts.next().unwrap_or_default().to_owned();
-        let mut columns = shown.chars().count();
         for part in parts {
             self.strong = !self.strong;
             let _ = if self.strong { write!(shown, "{BOLD}{part}") } else { write!(shown, "{BOLD:#}{part}") };
-            columns += part.chars().count();
         }
-        (shown, columns)
+        shown
     }
 }
 

@@ -6,6 +6,7 @@ pub mod cost;
 pub mod doctor;
 pub mod events;
 pub mod evidence;
+pub mod fold;
 pub mod github;
 pub mod guard;
 pub mod ledger;
@@ -61,6 +62,15 @@ impl Ui {
         let _ = std::io::stdout().write_all(&whole.into_inner());
     }
 
+    /// The same of what a person reads: in a window, lines end where words do.
+    pub fn tell(self, text: impl AsRef<str>) {
+        if std::io::stdout().is_terminal() {
+            self.out(fold::folded(text.as_ref(), width()));
+        } else {
+            self.out(text);
+        }
+    }
+
     pub fn data(self, value: &impl serde::Serialize) {
         match serde_json::to_string(value) {
             Ok(text) => self.out(text),
@@ -80,7 +90,7 @@ impl Ui {
     /// Text where text is asked for; nothing where stdout holds JSON.
     pub fn text(self, text: impl AsRef<str>) {
         if self.output == Output::Text {
-            self.out(text);
+            self.tell(text);
         }
     }
 

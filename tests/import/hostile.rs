@@ -98,3 +98,19 @@ fn names_of_files_lead_nowhere_else() {
     run(folder.path(), &["validate", "to/stack.yaml"]).expect(0);
     assert_eq!(fs::read_dir(folder.path().join("to")).expect("a folder").count(), 1);
 }
+
+#[test]
+fn buckets_whose_names_are_nearly_ours_have_keys_of_their_own() {
+    for logs in ["demo-<account>", "demo--<account>", "demo-home-<account>", "demo-data-<account>", "<account>"] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let text = format!(
+            "{{\"Name\": \"demo\", \"Region\": \"eu-west-3\", \"ReleaseLabel\": \"emr-7.12.0\", \"LogUri\": \"s3://{logs}/emr/\", \
+             \"BootstrapActions\": [{{\"Name\": \"a\", \"ScriptBootstrapAction\": {{\"Path\": \"s3://demo/a.sh\", \
+             \"Args\": [\"s3://data/x\"]}}}}]}}"
+        );
+        fs::write(folder.path().join("a.json"), text).expect("written");
+        run(folder.path(), &["import", "a.json", "--out", "stack.yaml"]).expect(0);
+        let read = run(folder.path(), &["validate", "--output", "json", "stack.yaml"]);
+        assert!(!told(&read).iter().any(|finding| finding.contains("is said twice")), "{logs}: {:?}", told(&read));
+    }
+}

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_ec2::types::{IpPermission, IpRange, UserIdGroupPair};
+use aws_sdk_s3::types::{BucketVersioningStatus, VersioningConfiguration};
 use serde_json::json;
 
 use super::journey::same;
@@ -376,4 +377,19 @@ fn an_endpoint_that_emr_leaves_behind_is_named_with_its_cost_and_what_to_type() 
     aws.wait(oracle.ec2.delete_vpc_endpoints().vpc_endpoint_ids(id).send()).expect("deleted");
     aws.down(STACK).expect(0);
     aws.destroy(STACK).expect(0);
+}
+
+#[test]
+fn a_home_that_was_versioned_by_hand_goes_too() {
+    let aws = aws();
+    let oracle = aws.oracle(REGION);
+    aws.up(STACK).expect(0);
+    let kept = VersioningConfiguration::builder().status(BucketVersioningStatus::Enabled).build();
+    let put = oracle.s3.put_bucket_versioning().bucket(named("home")).versioning_configuration(kept);
+    aws.wait(put.send()).expect("versioned");
+    aws.down(STACK).expect(0); // whose lease leaves a version and a marker
+    let gone = aws.destroy(STACK).expect(0);
+    assert!(gone.out.contains("nothing else bears this stack's mark"), "{}", gone.out);
+    let left = oracle.inventory();
+    assert!(!left.keys().any(|name| name.contains("fruits-demo")), "{left:?}");
 }

@@ -16,7 +16,7 @@ use self::callers::{Caller, Permission, Rendered, refused, rendered};
 use self::stages::{FILE, FIRST_UP, JOURNEY, NOT_MADE, Place, Step};
 use crate::support::oracle::ACCOUNT;
 use crate::support::sources::Source;
-use crate::support::{Aws, Ran, repository};
+use crate::support::{Aws, Ran};
 
 /// A call in the sources that no policy of ours grants, and why.
 const NEVER_MADE: [&str; 1] = [

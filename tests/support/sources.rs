@@ -1,7 +1,7 @@
 //! The sources of the product and of its tests, as text.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::repository;
 

@@ -1,6 +1,8 @@
 //! A job's script in pieces: what it begins with, its numbered sections, and the block that reads a command line. By the
 //! headings alone; what stands between them is not understood, and never changed.
 
+use crate::script::is_rule;
+
 /// The pieces, in their order.
 #[derive(Debug)]
 pub(super) struct Script<'a> {
@@ -78,11 +80,6 @@ fn headings<'a>(lines: &[&'a str]) -> Result<Vec<Heading<'a>>, String> {
 fn numbered(line: &str) -> Option<(usize, &str)> {
     let (number, title) = line.strip_prefix("# ")?.split_once(". ")?;
     Some((number.parse().ok()?, title.trim())).filter(|(_, title)| !title.is_empty())
-}
-
-fn is_rule(line: &str) -> bool {
-    line.strip_prefix("# ")
-        .is_some_and(|rest| rest.trim_end().len() >= 10 && rest.trim_end().bytes().all(|b| b == b'-'))
 }
 
 /// The lines of a block without its first indentation; `first` is the number of its first line.

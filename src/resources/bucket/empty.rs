@@ -19,7 +19,9 @@ const ROUNDS: usize = 10;
 struct Version {
     key: String,
     id: Option<String>,
+    /// None of a marker, which says that the object is deleted.
     etag: Option<String>,
+    latest: bool,
     size: u64,
 }
 
@@ -39,12 +41,14 @@ async fn page(cx: &Cx, name: &str, from: Option<(String, Option<String>)>) -> Re
         key: v.key.unwrap_or_default(),
         id: v.version_id,
         etag: v.e_tag,
+        latest: v.is_latest.unwrap_or(true),
         size: v.size.unwrap_or_default().try_into().unwrap_or_default(),
     });
     let markers = answer.delete_markers.unwrap_or_default().into_iter().map(|m| Version {
         key: m.key.unwrap_or_default(),
         id: m.version_id,
         etag: None,
+        latest: m.is_latest.unwrap_or(true),
         size: 0,
     });
     let next = answer
@@ -130,17 +134,23 @@ impl Closing {
         Ok(true)
     }
 
-    /// Deletes the lease that stands, which is our own; one that comes after it is not.
+    /// Deletes the lease that stands, which is our own; one that comes after it is not. Where somebody has versioned the bucket, that
+    /// leaves a marker and what it hides, which go by their versions.
     async fn end_lease(&mut self, cx: &Cx, name: &str, found: Vec<Version>) -> Result<(), CloudError> {
-        let Some(lease) = found.into_iter().next() else { return Ok(()) };
+        let Some(lease) = found.iter().find(|version| version.latest) else { return Ok(()) };
+        let hidden = lease.etag.is_none();
+        if hidden {
+            cx.cloud.delete_objects(name, found.into_iter().map(|version| (version.key, version.id))).await?;
+            return Ok(());
+        }
         if self.lease_gone {
             return Err(CloudError::new(
                 Class::InUse,
                 format!("somebody has begun to work on this stack: {name} stays"),
             ));
         }
-        let etag = lease.etag.unwrap_or_default();
-        cx.cloud.delete_object(name, LEASE, If::Same(&etag)).await?;
+        let etag = lease.etag.as_deref().unwrap_or_default();
+        cx.cloud.delete_object(name, LEASE, If::Same(etag)).await?;
         self.lease_gone = true;
         Ok(())
     }
@@ -172,6 +182,9 @@ async fn abort_uploads(cx: &Cx, name: &str) -> Result<(), CloudError> {
             call("s3 ListMultipartUploads", list).await.or_absent()?.and_then(|a| a.uploads).unwrap_or_default();
         if uploads.is_empty() {
             return Ok(());
+        }
+        if cx.cancel.requested() {
+            return Err(CloudError::interrupted());
         }
         for upload in uploads {
             let abort = cx.cloud.s3.abort_multipart_upload().bucket(name).expected_bucket_owner(owner);

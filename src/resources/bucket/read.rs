@@ -1,7 +1,6 @@
 //! Reading buckets: one listing by the stack's prefix, then the settings of each that is the stack's. It never
 //! reads one of another region, and takes a bucket that is closed to us for somebody else's.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use aws_sdk_s3::types::{BucketVersioningStatus, ExpirationStatus, LifecycleRule};
@@ -12,7 +11,7 @@ use crate::cloud::error::{Class, CloudError, Outcome, call};
 use crate::cloud::mark::{Lost, Mark, marked, own_tags};
 use crate::cloud::proof::{default_encryption, is_closed};
 use crate::resource::{Address, Cx, Id, Live};
-use crate::resources::HOME;
+use crate::resources::home_name;
 
 /// Every bucket that bears the stack's mark, with its settings.
 pub(super) async fn list(cx: &Cx) -> Result<Vec<Live>, CloudError> {
@@ -49,24 +48,17 @@ fn elsewhere<'a>(
     stack: &str,
     account: &str,
 ) -> Option<(&'a str, &'a str)> {
-    let home = format!("{stack}-{HOME}-{account}");
+    let home = home_name(stack, account);
     found.iter().find_map(|(name, region)| {
         region.as_deref().filter(|r| *r != here && *name == home).map(|r| (name.as_str(), r))
     })
-}
-
-pub(super) async fn tags(cx: &Cx, name: &str) -> Result<BTreeMap<String, String>, CloudError> {
-    let owner = cx.cloud.account().await?;
-    let get = cx.cloud.s3.get_bucket_tagging().bucket(name).expected_bucket_owner(owner).send();
-    let answer = call("s3 GetBucketTagging", get).await.or_absent()?;
-    Ok(answer.map(|a| a.tag_set.into_iter().map(|t| (t.key, t.value)).collect()).unwrap_or_default())
 }
 
 /// One bucket with all its settings; `None` if it does not bear the stack's mark. The mark is asked for first: another stack's
 /// name may begin like this one's, and its settings are nobody's business here. Clusters take as many steps to be read.
 async fn read(cx: &Cx, name: &str) -> Result<Option<Live>, CloudError> {
     let (s3, owner) = (&cx.cloud.s3, cx.cloud.account().await?);
-    let tags = match tags(cx, name).await {
+    let tags = match cx.cloud.bucket_tags(name).await {
         // Closed to us: then it is not ours. But where our own policy lacks the permission, nothing is known.
         Err(error) if error.class == Class::Denied && !error.message.contains("identity-based policy") => {
             return Ok(None);
@@ -81,7 +73,7 @@ async fn read(cx: &Cx, name: &str) -> Result<Option<Live>, CloudError> {
         return Ok(None);
     };
     let Some(key) = mark.key(NAME).map(str::to_owned) else { return Ok(None) };
-    let home = name == format!("{}-{HOME}-{owner}", cx.stack);
+    let home = name == home_name(&cx.stack, owner);
     let versioning = async {
         if home {
             return Ok(None);

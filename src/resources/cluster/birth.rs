@@ -23,7 +23,7 @@ use crate::cloud::error::{Class, CloudError, call};
 use crate::cloud::promise::Promise;
 use crate::resource::{Address, Cx, Id, Ref, Resource};
 use crate::resources::acting::role_arn;
-use crate::resources::once::{Once, home_name, once};
+use crate::resources::once::{Once, home_of, once};
 use crate::resources::{end, wait};
 
 /// Times a cluster is asked for again after an answer that leaves no cluster behind.
@@ -304,7 +304,7 @@ async fn promise(cluster: &Cluster, birth: &Birth, cx: &Cx) -> Result<Promise, C
     let expires = cluster.changeable.expires.map_or_else(|| cx.clock.now().checked_add(birth.lifetime), Ok);
     let idle = cluster.changeable.idle.and_then(|idle| u64::try_from(idle).ok());
     Ok(Promise {
-        home: home_name(cx).await?,
+        home: home_of(cx).await?,
         expires: expires.map_err(|e| CloudError::failed(format!("`limits.lifetime` is too long: {e}")))?,
         // Without a policy of its own it idles no longer than it lives.
         idle: idle.map_or(birth.lifetime, Duration::from_secs),

@@ -18,7 +18,7 @@ impl Cluster {
                 "idle_seconds" => {
                     self.put_idle(cx, id).await?;
                     if let Some(idle) = self.changeable.idle {
-                        promise(cx, id, IDLE, idle.to_string()).await?;
+                        cx.cloud.tag_cluster(&id.0, IDLE, &idle.to_string()).await?;
                     }
                 }
                 "keep_alive" => {
@@ -34,7 +34,7 @@ impl Cluster {
                 }
                 "expires" => self.put_end(cx, id).await?,
                 "lift_protection" => {
-                    promise(cx, id, LIFTABLE, self.changeable.lift_protection.to_string()).await?;
+                    cx.cloud.tag_cluster(&id.0, LIFTABLE, &self.changeable.lift_protection.to_string()).await?;
                 }
                 "tags" => self.put_tags(cx, id, change).await?,
                 other => return Err(CloudError::bug(format!("a cluster cannot change {other} in place"))),
@@ -44,9 +44,7 @@ impl Cluster {
     }
 
     pub(super) async fn put_protection(&self, cx: &Cx, id: &Id) -> Result<(), CloudError> {
-        let set = cx.cloud.emr.set_termination_protection().job_flow_ids(&id.0);
-        let set = set.termination_protected(self.changeable.termination_protection);
-        call("emr SetTerminationProtection", set.send()).await.map(drop)
+        cx.cloud.protect(&id.0, self.changeable.termination_protection).await
     }
 
     async fn put_idle(&self, cx: &Cx, id: &Id) -> Result<(), CloudError> {
@@ -64,7 +62,7 @@ impl Cluster {
     /// Moves the end that is promised, where a person moves it.
     pub(super) async fn put_end(&self, cx: &Cx, id: &Id) -> Result<(), CloudError> {
         match self.changeable.expires {
-            Some(at) => promise(cx, id, EXPIRES, moment(at)).await,
+            Some(at) => cx.cloud.tag_cluster(&id.0, EXPIRES, &moment(at)).await,
             None => Ok(()),
         }
     }
@@ -83,10 +81,4 @@ impl Cluster {
         }
         Ok(())
     }
-}
-
-/// Tells a part of the promise that changed where the guard reads it.
-async fn promise(cx: &Cx, id: &Id, key: &str, value: String) -> Result<(), CloudError> {
-    let tags = Some(emr_tags([(key.to_owned(), value)].into()));
-    call("emr AddTags", cx.cloud.emr.add_tags().resource_id(&id.0).set_tags(tags).send()).await.map(drop)
 }

@@ -71,7 +71,11 @@ pub(super) fn born_with(group: &NodeGroup) -> String {
     let volumes = (!group.volumes.is_empty()).then(|| format!("volumes {}", volumes(&group.volumes)));
     let bid = group.bid.as_ref().map(|bid| format!("bid {bid}"));
     let words = volumes.into_iter().chain(bid).chain(group.terms()).collect::<Vec<_>>().join(" ");
-    if words.len() <= 200 { words } else { format!("{} @{}", &words[..180], fingerprint(&words)) }
+    if words.len() <= 200 {
+        words
+    } else {
+        format!("{} @{}", &words[..words.floor_char_boundary(180)], fingerprint(&words))
+    }
 }
 
 /// The tag in which a cluster keeps that of one task group: tags hold fewer characters than names.

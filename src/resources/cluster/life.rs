@@ -19,9 +19,6 @@ const START: Duration = Duration::from_mins(45);
 /// TerminateJobFlows takes 1 to 5 minutes, with the upload of logs.
 const END: Duration = Duration::from_mins(20);
 
-/// EMR's logs reach S3 minutes late, also after the end.
-const LOGS: Duration = Duration::from_mins(6);
-
 /// Why a cluster did not come up.
 #[derive(Debug)]
 pub(super) enum Failure {
@@ -143,12 +140,16 @@ async fn bootstrap_log(
                 }
             }
         }
-        if cx.clock.since(begun) >= LOGS {
+        if cx.clock.since(begun) >= logs::LATE {
             return Ok(None);
         }
         cx.say(
             address,
-            format!("waiting for the bootstrap's log ({} of at most 6 min)", lasting(cx.clock.since(begun))),
+            format!(
+                "waiting for the bootstrap's log ({} of at most {} min)",
+                lasting(cx.clock.since(begun)),
+                logs::LATE.as_secs() / 60
+            ),
         );
         wait(cx, POLL).await?;
     }

@@ -122,7 +122,8 @@ fn network(cx: &mut Cx<'_>) {
     }
 }
 
-fn is_id(text: &str, prefix: &str) -> bool {
+/// An id as EC2 gives it: `sg-0123456789abcdef0`.
+pub(crate) fn is_id(text: &str, prefix: &str) -> bool {
     text.strip_prefix(prefix).is_some_and(|rest| rest.len() >= 8 && rest.bytes().all(|byte| byte.is_ascii_hexdigit()))
 }
 

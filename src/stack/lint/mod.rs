@@ -16,6 +16,8 @@ mod packages;
 mod residency;
 mod storage;
 
+pub(crate) use access::is_id;
+
 /// What every rule may look at.
 pub(super) struct Cx<'a> {
     stack: &'a Stack,
