@@ -23,7 +23,7 @@ pub enum LocalError {
     Silent { log: String },
     #[error("the embedded AWS ended at once; its log, {log}, ends:\n{tail}")]
     Ended { log: String, tail: String },
-    #[error("the embedded AWS (process {0}) does not stop")]
+    #[error("the embedded AWS (process {0}) does not stop; `kill -9 {0}` ends it")]
     Stubborn(u32),
 }
 

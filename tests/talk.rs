@@ -189,6 +189,6 @@ fn what_cannot_be_presented_is_told() {
     ");
     insta::assert_snapshot!(folder.run(&["present", "stack.yaml", "--job", "other"]).expect(2).err, @r"
     error: stack `fruits` has no job `other`
-    help: it has features
+    help: there are: features
     ");
 }

@@ -48,7 +48,11 @@ pub(super) fn run(global: &Global, args: &Args) -> Ended {
     let loaded = read(&name, &text)?;
     let file = PathBuf::from(format!("{name}.yaml"));
     let kept = File::create_new(&file).and_then(|mut created| created.write_all(text.as_bytes()));
-    kept.map_err(|e| Failure::usage(format!("{} cannot be written: {e}", file.display())))?;
+    kept.map_err(|error| match error.kind() {
+        io::ErrorKind::AlreadyExists => Failure::usage(format!("{} is there already", file.display()))
+            .hint("take another name, or move it away: nothing is written over"),
+        _ => Failure::failed(format!("{} cannot be written: {error}", file.display())),
+    })?;
     schema_beside(ui, &file);
     let shown = file.display();
     ui.tell(format!("Wrote {shown}. {}", priced(ui, &loaded, budget)));

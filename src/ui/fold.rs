@@ -69,7 +69,18 @@ mod tests {
              {BOLD}Cost:{BOLD:#} 0.86 USD an hour (EC2 0.672, EMR's fee 0.144, EBS 0.030, public IPv4 0.015)\n\
              short  enough\n\n    sent 40 files, 111.1 kB -> s3://fruits-demo-data-000000000000/images/"
         );
-        insta::assert_snapshot!(anstream::adapter::strip_str(&folded(&text, 60)).to_string(), @"");
+        insta::assert_snapshot!(anstream::adapter::strip_str(&folded(&text, 60)).to_string(), @r"
+          + object/job-features
+                                   s3://fruits-demo-home-000000000000/
+                                   fruitsinfra/objects/
+                                   job-features.py
+        Cost: 0.86 USD an hour (EC2 0.672, EMR's fee 0.144, EBS
+          0.030, public IPv4 0.015)
+        short  enough
+
+            sent 40 files, 111.1 kB ->
+            s3://fruits-demo-data-000000000000/images/
+        ");
     }
 
     #[test]

@@ -80,7 +80,12 @@ impl Ui {
 
     /// A word for the person.
     pub fn say(self, text: impl AsRef<str>) {
-        let _ = writeln!(anstream::stderr(), "{}", text.as_ref());
+        let text = text.as_ref();
+        let _ = if std::io::stderr().is_terminal() {
+            writeln!(anstream::stderr(), "{}", fold::folded(text, width()))
+        } else {
+            writeln!(anstream::stderr(), "{text}")
+        };
     }
 
     pub fn warn(self, text: impl std::fmt::Display) {

@@ -29,7 +29,7 @@ fn an_end_by_the_idle_policy_is_history_and_only_up_makes_a_new_cluster() {
     let run = aws.run(&["run", "demo", "features", "--weights", aws.weights]).expect(1);
     insta::assert_snapshot!(run.err, @"
     error: stack `fruits-demo` has no cluster that is ready ([cluster] is TERMINATED)
-    help: `fruitsinfra up demo` makes one
+    help: `fruitsinfra --local up demo` makes one
     ");
     aws.down("demo").expect(0);
     aws.up("demo").expect(0);

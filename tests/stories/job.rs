@@ -94,7 +94,7 @@ fn a_job_of_ones_own_that_fails_ends_with_6_and_its_own_words() {
     let early = run("own").expect(1);
     insta::assert_snapshot!(early.err, @"
     error: stack `fruits-minimal` has no cluster that is ready
-    help: `fruitsinfra up stacks/minimal.yaml` makes one
+    help: `fruitsinfra --local up stacks/minimal.yaml` makes one
     ");
 
     aws.up(STACK).expect(0);
@@ -110,7 +110,7 @@ fn a_job_of_ones_own_that_fails_ends_with_6_and_its_own_words() {
     no grapes in the basket
          ... job/own: no answer from 127.0.0.1: Connection reset by peer (os error 104); looking whether it was done
     error: job `own` failed: Unknown Error.
-    help: `fruitsinfra logs stacks/minimal.yaml own` shows all of its logs
+    help: `fruitsinfra --local logs stacks/minimal.yaml own` shows all of its logs
     ");
     let cluster = aws.status(STACK)["cluster"]["id"].as_str().expect("a cluster").to_owned();
     let oracle = aws.oracle("eu-west-1");
