@@ -60,4 +60,4 @@ def test_without_a_terminal_nothing_is_asked_and_nothing_overwritten(binary, fol
         ran = subprocess.run([binary, "init"], cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, text=True)
         assert ran.returncode == code, ran.stderr
         assert "[" not in ran.stdout
-    assert "fruits-demo.yaml cannot be written" in ran.stderr
+    assert "fruits-demo.yaml is there already" in ran.stderr
