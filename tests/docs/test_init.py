@@ -39,9 +39,9 @@ def test_three_answers_make_a_stack(binary, folder):
     for asked in ("Its name [fruits-demo]", "Where it lives, of eu-central-1", "The most that a demo may cost [5 USD]"):
         assert asked in seen
     assert seen.count("Its name") == seen.count("Where it lives") == seen.count("The most that") == 2
-    for why in ("lower-case letters", "us-east-1", "write US dollars, as in 2 USD"):
-        assert why in seen, seen
-    assert "and `limits.demo` allows 1 USD" in seen
+    said = " ".join(seen.split())  # lines end where the window does
+    for why in ("lower-case letters", "us-east-1", "write US dollars, as in 2 USD", "and `limits.demo` allows 1 USD"):
+        assert why in said, seen
     text = (folder / "fruits-p8.yaml").read_text()
     assert text.startswith("# yaml-language-server: $schema=fruitsinfra.schema.json\n")
     for line in ("stack: fruits-p8\n", "region: eu-west-1\n", "limits: {demo: 1 USD, "):
