@@ -15,7 +15,7 @@ use serde_json::{Map, Value, json};
 use crate::blueprint::home_name;
 use crate::blueprint::policies::{keys, regions, s3};
 use crate::cloud::surroundings::Surroundings;
-use crate::resources::{HOME, end, role_path};
+use crate::resources::{self, HOME, end, role_path};
 use crate::stack::{Bucket, Cluster, Existing, NodesRole, Place, Stack};
 
 use table::TABLE;
@@ -208,8 +208,8 @@ fn resources(on: On, stack: &Stack, around: &Surroundings) -> Vec<String> {
         // Its id is not known without a look, and the tags of what is made in it are asked for anyway.
         On::Networks => ec2("vpc/*"),
         On::Groups => ec2("security-group/*"),
-        On::Homes => vec![s3(region, &format!("*-{HOME}-{}", around.account), "")],
-        On::InHomes => vec![s3(region, &format!("*-{HOME}-{}", around.account), "fruitsinfra/*")],
+        On::Homes => vec![s3(region, &resources::home_name("*", &around.account), "")],
+        On::InHomes => vec![s3(region, &resources::home_name("*", &around.account), "fruitsinfra/*")],
         On::GroupsOfAll => vec![everywhere("ec2", "security-group/*")],
         On::ClustersOfAll => vec![everywhere("elasticmapreduce", "cluster/*")],
         On::SchedulesOfAll => vec![everywhere("scheduler", "schedule/default/*-end")],

@@ -14,7 +14,7 @@ pub(super) use self::uploads::surveys;
 
 use self::stage::{Report, Stage};
 use self::uploads::send;
-use super::session::{Session, World, heed_signals, refused};
+use super::session::{Session, World, heed_signals};
 use super::writer::Writer;
 use super::{DONE, Ended, Failure, INTERRUPTED};
 use crate::blueprint;
@@ -239,7 +239,7 @@ async fn approve(
             ui.warn(warning);
         }
     }
-    policy::check(plan, terms).map_err(|refusals| Failure::refused(refused(&refusals)))
+    Ok(policy::check(plan, terms)?)
 }
 
 async fn consented(session: &Session, request: Request<'_>) -> Result<(), Failure> {
@@ -288,7 +288,7 @@ async fn again(session: &Session, request: Request<'_>, approved: &Approved) -> 
     if others(&plan) == others(approved.plan()) {
         let cost = aim.cost(session, &world);
         let terms = aim.terms(session, &world, cost.as_ref(), request.allowed)?;
-        return policy::check(plan, terms).map_err(|refusals| Failure::refused(refused(&refusals)));
+        return Ok(policy::check(plan, terms)?);
     }
     session.ui.say(format!("{YELLOW}the world changed meanwhile{YELLOW:#}; this is the plan now:"));
     let approved = approve(session, &world, request, plan, &[]).await?;
@@ -304,10 +304,7 @@ fn split(
 ) -> Result<(Approved, Approved), Failure> {
     let steps = approved.plan().steps.clone();
     let (these, others): (Vec<_>, Vec<_>) = steps.into_iter().partition(|step| of(&step.address));
-    let check = |steps| {
-        policy::check(Plan { steps }, session.stack.owner.as_str())
-            .map_err(|refusals| Failure::refused(refused(&refusals)))
-    };
+    let check = |steps| policy::check(Plan { steps }, session.stack.owner.as_str());
     Ok((check(these)?, check(others)?))
 }
 

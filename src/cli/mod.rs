@@ -43,6 +43,7 @@ use crate::blueprint::MaterialError;
 use crate::cloud::error::{Class, CloudError};
 use crate::local::LocalError;
 use crate::plan::PlanError;
+use crate::policy::Refusal;
 use crate::price::table::AS_OF;
 use crate::python::PythonError;
 use crate::script::ScriptError;
@@ -170,6 +171,12 @@ impl From<CloudError> for Failure {
         };
         let hint = error.hint();
         Self { exit, message: error.to_string(), hint }
+    }
+}
+
+impl From<Vec<Refusal>> for Failure {
+    fn from(refusals: Vec<Refusal>) -> Self {
+        Self::refused(session::refused(&refusals))
     }
 }
 

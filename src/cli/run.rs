@@ -9,7 +9,7 @@ use super::writer::Writer;
 use super::{DONE, Ended, Failure, Global, JOB_FAILED};
 use crate::blueprint;
 use crate::cloud::error::{Class, CloudError};
-use crate::cloud::logs::{LATE, split};
+use crate::cloud::logs::{LATE, split, waited};
 use crate::event::{Event, Summary};
 use crate::job::trouble::{self, Trouble};
 use crate::job::{self, End, Submission, logs, results};
@@ -316,14 +316,7 @@ async fn tell_log(
                 events.send(Event::Note { message: format!("no log has reached s3://{bucket}/{} yet", key("stdout")) });
             return Ok(());
         }
-        cx.say(
-            &job::address(name),
-            format!(
-                "waiting for its log ({} of at most {} min)",
-                text::lasting(cx.clock.since(begun)),
-                LATE.as_secs() / 60
-            ),
-        );
+        cx.say(&job::address(name), format!("waiting for its log ({})", waited(cx.clock.since(begun))));
         match crate::resources::wait(cx, Duration::from_secs(10)).await {
             Err(error) if error.class == Class::Interrupted => {}
             other => other?,

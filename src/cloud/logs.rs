@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use flate2::read::MultiGzDecoder;
 
+use crate::text::lasting;
+
 /// A log may be cut beyond this.
 const MOST: u64 = 8_000_000;
 
@@ -27,6 +29,11 @@ pub fn unpack(key: &str, body: Vec<u8>) -> String {
 
 /// EMR's logs reach S3 minutes late, also after the end: it is waited this long for one.
 pub const LATE: Duration = Duration::from_mins(6);
+
+/// How long one has been waited for: `1 min 10 s of at most 6 min`.
+pub fn waited(spent: Duration) -> String {
+    format!("{} of at most {} min", lasting(spent), LATE.as_secs() / 60)
+}
 
 /// The last lines of a text that say something.
 pub fn tail(text: &str, lines: usize) -> String {

@@ -30,7 +30,7 @@ use std::time::{Duration, Instant};
 use aws_config::{AppName, BehaviorVersion, Region, retry::RetryConfig, timeout::TimeoutConfig};
 use tokio::sync::{OnceCell, watch};
 
-use crate::cloud::error::{CloudError, call};
+use crate::cloud::error::CloudError;
 use crate::cloud::http::Contacts;
 use crate::cloud::permit::Permit;
 use crate::residency::EuRegion;
@@ -138,17 +138,9 @@ impl Cloud {
 
     /// The caller's account, asked once.
     pub async fn account(&self) -> Result<&str, CloudError> {
-        let ask = || async {
-            let caller = call("sts GetCallerIdentity", self.sts.get_caller_identity().send()).await?;
-            caller.account.ok_or_else(nobodys)
-        };
+        let ask = || async { Ok(self.asked_caller().await?.account) };
         self.account.get_or_try_init(ask).await.map(String::as_str)
     }
-}
-
-/// Credentials of no account that AWS tells.
-fn nobodys() -> CloudError {
-    CloudError::failed("AWS does not say which account these credentials are of")
 }
 
 /// Asks to stop.

@@ -2,8 +2,8 @@
 
 use aws_sdk_s3::error::SdkError;
 
+use crate::cloud::Cloud;
 use crate::cloud::error::{Class, CloudError, Outcome, call};
-use crate::cloud::{Cloud, nobodys};
 
 /// Who asks: whom the credentials are of.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,11 +31,15 @@ pub enum Whose {
 impl Cloud {
     /// Whom the credentials are of. It also answers [`Cloud::account`].
     pub async fn caller(&self) -> Result<Caller, CloudError> {
+        let caller = self.asked_caller().await?;
+        self.is_of_account(&caller.account);
+        Ok(caller)
+    }
+
+    pub(super) async fn asked_caller(&self) -> Result<Caller, CloudError> {
         let told = call("sts GetCallerIdentity", self.sts.get_caller_identity().send()).await?;
-        let account = told.account.ok_or_else(nobodys)?;
-        self.is_of_account(&account);
-        let arn = told.arn.unwrap_or_default();
-        Ok(Caller { account, arn })
+        let nobodys = || CloudError::failed("AWS does not say which account these credentials are of");
+        Ok(Caller { account: told.account.ok_or_else(nobodys)?, arn: told.arn.unwrap_or_default() })
     }
 
     /// Whose a bucket's name is, of all accounts of the world.

@@ -14,7 +14,7 @@ use crate::cloud::error::{Class, CloudError};
 use crate::cloud::mark::Mark;
 use crate::lease;
 use crate::residency::EuRegion;
-use crate::resources::{HOME, end, home_name};
+use crate::resources::{end, home_name};
 use crate::text::about;
 
 /// A home that was made so long ago, of a stack without a cluster, may be forgotten: its buckets cost by the month.
@@ -55,7 +55,7 @@ pub struct Leftover {
 /// Reads everything marked in a region.
 pub async fn find(cloud: &Cloud, now: Timestamp) -> Result<Found, CloudError> {
     let account = cloud.account().await?;
-    let ending = format!("-{HOME}-{account}");
+    let ending = home_name("", account);
     let of_schedules = end::name("");
     let (groups, schedules, homes) =
         futures::join!(cloud.marked_groups(), cloud.schedules(&of_schedules), cloud.homes(&ending));

@@ -1,5 +1,5 @@
-//! Kind `security_group`: the walls around the primary and the core nodes. Only rules that name
-//! addresses are compared: EMR adds its own to every group it is given, which name groups, and needs them while a cluster lives.
+//! Kind `security_group`: the walls around the primary and the core nodes. Only rules that name addresses are compared: EMR
+//! adds its own, which name groups, to every group it is given, and needs them while a cluster lives.
 
 mod holders;
 
@@ -297,10 +297,7 @@ async fn find(cx: &Cx, filter: &str, value: &str) -> Result<Vec<Found>, CloudErr
         found.extend(page.security_groups.unwrap_or_default());
     }
     // A model of EC2 that does not know a filter answers with every group.
-    found.retain(|group| match filter {
-        "group-name" => group.group_name() == Some(value),
-        _ => true,
-    });
+    found.retain(|group| filter != "group-name" || group.group_name() == Some(value));
     Ok(found)
 }
 

@@ -195,7 +195,7 @@ fn text_of(files: &dyn Files, path: &Path, longest: u64, what: &str) -> Result<S
     let unreadable = |error: io::Error| match error.kind() {
         io::ErrorKind::NotFound => {
             let known = "give the path of a stack, or the name of one in `stacks/`".to_owned();
-            let hint = meant(files, path).map_or(known, |near| format!("did you mean `{}`?", near.display()));
+            let hint = near(files, path).map_or(known, |near| format!("did you mean `{}`?", near.display()));
             wrong("there is no such file".to_owned(), &hint)
         }
         _ => wrong(format!("the file cannot be read: {error}"), "check the path and its permissions"),
@@ -224,19 +224,17 @@ fn text_of(files: &dyn Files, path: &Path, longest: u64, what: &str) -> Result<S
 
 /// The stack that was probably meant by a path where there is none: one of nearly that name beside it, or above it, for a bare
 /// name was looked for in `stacks/`.
-fn meant(files: &dyn Files, path: &Path) -> Option<PathBuf> {
-    let is_stack = |path: &PathBuf| path.extension().is_some_and(|end| end == "yaml" || end == "yml");
-    let stacks: Vec<PathBuf> = path
-        .ancestors()
-        .skip(1)
-        .take(2)
-        .flat_map(|folder| files.names(folder).unwrap_or_default().into_iter().map(|name| folder.join(name)))
-        .filter(is_stack)
-        .collect();
-    let stem = |path: &'_ Path| path.file_stem().and_then(|stem| stem.to_str()).map(str::to_owned);
-    let named: Vec<String> = stacks.iter().filter_map(|path| stem(path)).collect();
-    let near = nearest(&stem(path)?, named.iter().map(String::as_str))?;
-    stacks.iter().find(|path| stem(path).as_deref() == Some(near)).cloned()
+fn near(files: &dyn Files, path: &Path) -> Option<PathBuf> {
+    let name = |path: &Path| {
+        let is_stack = path.extension().is_some_and(|end| end == "yaml" || end == "yml");
+        path.file_stem().filter(|_| is_stack)?.to_str().map(str::to_owned)
+    };
+    let folders = path.ancestors().skip(1).take(2);
+    let there =
+        folders.flat_map(|folder| files.names(folder).unwrap_or_default().into_iter().map(|file| folder.join(file)));
+    let stacks: Vec<(String, PathBuf)> = there.filter_map(|path| Some((name(&path)?, path))).collect();
+    let near = nearest(&name(path)?, stacks.iter().map(|(name, _)| name.as_str()))?;
+    stacks.iter().find(|(name, _)| name == near).map(|(_, path)| path.clone())
 }
 
 /// Makes the paths that a stack names relative to where the program runs, instead of to the stack.

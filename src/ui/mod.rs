@@ -19,6 +19,7 @@ pub mod snippet;
 pub mod table;
 pub mod talk;
 
+use std::borrow::Cow;
 use std::io::{IsTerminal, Write};
 
 use anstyle::{AnsiColor, Style};
@@ -64,11 +65,7 @@ impl Ui {
 
     /// The same of what a person reads: in a window, lines end where words do.
     pub fn tell(self, text: impl AsRef<str>) {
-        if std::io::stdout().is_terminal() {
-            self.out(fold::folded(text.as_ref(), width()));
-        } else {
-            self.out(text);
-        }
+        self.out(fitted(text.as_ref(), std::io::stdout().is_terminal()));
     }
 
     pub fn data(self, value: &impl serde::Serialize) {
@@ -80,12 +77,7 @@ impl Ui {
 
     /// A word for the person.
     pub fn say(self, text: impl AsRef<str>) {
-        let text = text.as_ref();
-        let _ = if std::io::stderr().is_terminal() {
-            writeln!(anstream::stderr(), "{}", fold::folded(text, width()))
-        } else {
-            writeln!(anstream::stderr(), "{text}")
-        };
+        let _ = writeln!(anstream::stderr(), "{}", fitted(text.as_ref(), std::io::stderr().is_terminal()));
     }
 
     pub fn warn(self, text: impl std::fmt::Display) {
@@ -109,6 +101,11 @@ impl Ui {
     pub fn ask(self, question: &str) -> Option<bool> {
         Some(["y", "yes"].contains(&typed(question, "y/N")?.to_lowercase().as_str()))
     }
+}
+
+/// The text as it is, or folded where a window shows it.
+fn fitted(text: &str, in_window: bool) -> Cow<'_, str> {
+    if in_window { fold::folded(text, width()).into() } else { text.into() }
 }
 
 /// What a person types; `None` if nobody is there, which the end of the input says too.

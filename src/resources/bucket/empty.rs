@@ -112,7 +112,8 @@ impl Closing {
         let (name, mut gone) = (&bucket.name, 0);
         loop {
             let Some(page) = page(cx, name, None).await? else { return Ok(false) };
-            let is_lease = |version: &Version| self.home && version.key == LEASE;
+            // What it was before, where somebody has versioned home, goes with the rest.
+            let is_lease = |version: &Version| self.home && version.key == LEASE && version.latest;
             let (lease, versions): (Vec<_>, Vec<_>) = page.versions.into_iter().partition(is_lease);
             if versions.is_empty() {
                 self.end_lease(cx, name, lease).await?;
@@ -134,23 +135,20 @@ impl Closing {
         Ok(true)
     }
 
-    /// Deletes the lease that stands, which is our own; one that comes after it is not. Where somebody has versioned the bucket, that
-    /// leaves a marker and what it hides, which go by their versions.
+    /// Deletes the lease that stands, which is our own; one that comes after it is not. Of a versioned home it is a marker then, which
+    /// goes by its version.
     async fn end_lease(&mut self, cx: &Cx, name: &str, found: Vec<Version>) -> Result<(), CloudError> {
-        let Some(lease) = found.iter().find(|version| version.latest) else { return Ok(()) };
-        let hidden = lease.etag.is_none();
-        if hidden {
-            cx.cloud.delete_objects(name, found.into_iter().map(|version| (version.key, version.id))).await?;
-            return Ok(());
-        }
+        let Some(lease) = found.into_iter().next() else { return Ok(()) };
+        let Some(etag) = lease.etag else {
+            return cx.cloud.delete_objects(name, [(lease.key, lease.id)]).await;
+        };
         if self.lease_gone {
             return Err(CloudError::new(
                 Class::InUse,
                 format!("somebody has begun to work on this stack: {name} stays"),
             ));
         }
-        let etag = lease.etag.as_deref().unwrap_or_default();
-        cx.cloud.delete_object(name, LEASE, If::Same(etag)).await?;
+        cx.cloud.delete_object(name, LEASE, If::Same(&etag)).await?;
         self.lease_gone = true;
         Ok(())
     }

@@ -143,14 +143,7 @@ async fn bootstrap_log(
         if cx.clock.since(begun) >= logs::LATE {
             return Ok(None);
         }
-        cx.say(
-            address,
-            format!(
-                "waiting for the bootstrap's log ({} of at most {} min)",
-                lasting(cx.clock.since(begun)),
-                logs::LATE.as_secs() / 60
-            ),
-        );
+        cx.say(address, format!("waiting for the bootstrap's log ({})", logs::waited(cx.clock.since(begun))));
         wait(cx, POLL).await?;
     }
 }
