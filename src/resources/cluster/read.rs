@@ -36,18 +36,18 @@ const HISTORY_HOURS: i64 = 7 * 24;
 pub(super) async fn list(cx: &Cx) -> Result<Vec<Live>, CloudError> {
     let prefix = format!("{}-", cx.stack);
     let active = summaries(cx, &ACTIVE, None, &prefix).await?;
-    let several = active.len() > 1;
-    let found = try_join_all(active.iter().map(|summary| read(cx, summary, several))).await?;
-    let found: Vec<Live> = found.into_iter().flatten().collect();
+    let found = try_join_all(active.iter().map(|summary| ours(cx, summary))).await?;
+    let found: Vec<Ours> = found.into_iter().flatten().collect();
     if !found.is_empty() {
-        return Ok(found);
+        let are_twins = found.len() > 1;
+        return try_join_all(found.into_iter().map(|one| read(cx, one, are_twins))).await;
     }
     let since = cx.clock.now().saturating_sub(HISTORY_HOURS.hours()).ok();
     let mut ended = summaries(cx, &ENDED, since, &prefix).await?;
     ended.sort_by_key(|summary| std::cmp::Reverse(created(summary.status.as_ref())));
     for summary in &ended {
-        if let Some(live) = read(cx, summary, false).await? {
-            return Ok(vec![live]);
+        if let Some(one) = ours(cx, summary).await? {
+            return Ok(vec![read(cx, one, false).await?]);
         }
     }
     Ok(vec![])
@@ -88,20 +88,35 @@ async fn summaries(
     }
 }
 
-async fn read(cx: &Cx, summary: &ClusterSummary, with_steps: bool) -> Result<Option<Live>, CloudError> {
+/// A cluster that bears the stack's mark.
+struct Ours {
+    id: Id,
+    described: Described,
+    mark: Mark,
+    key: String,
+}
+
+/// The cluster behind a name, if it is this stack's: another's may begin alike.
+async fn ours(cx: &Cx, summary: &ClusterSummary) -> Result<Option<Ours>, CloudError> {
     let id = Id(summary.id.clone().unwrap_or_default());
-    let cluster = life::describe(cx, &id).await?;
+    let described = life::describe(cx, &id).await?;
     let main = format!("{}-main", cx.stack);
-    let Some(mark) = Mark::read(&tags(&cluster), &cx.stack) else {
-        let state = cluster.status.as_ref().and_then(|status| status.state.clone());
-        let ours = cluster.name().is_some_and(|name| name == main || name.starts_with(&format!("{main} ")));
-        if ours && !marked(&tags(&cluster)) && state.is_some_and(|state| ACTIVE.contains(&state)) {
+    let Some(mark) = Mark::read(&tags(&described), &cx.stack) else {
+        let state = described.status.as_ref().and_then(|status| status.state.clone());
+        let named = described.name().is_some_and(|name| name == main || name.starts_with(&format!("{main} ")));
+        if named && !marked(&tags(&described)) && state.is_some_and(|state| ACTIVE.contains(&state)) {
             let lost = cx.mark(&Cluster::at("main")).lost(&Lost::Cluster(&id.0));
             cx.say(&Address::new(NAME, &id.0), format!("it runs and costs by the hour; {lost}"));
         }
         return Ok(None);
     };
-    let Some(key) = mark.key(NAME).map(str::to_owned) else { return Ok(None) };
+    let key = mark.key(NAME).map(str::to_owned);
+    Ok(key.map(|key| Ours { id, described, mark, key }))
+}
+
+/// All that is compared of it.
+async fn read(cx: &Cx, one: Ours, is_twin: bool) -> Result<Live, CloudError> {
+    let Ours { id, described: cluster, mark, key } = one;
     let status = cluster.status.clone().unwrap_or_else(|| ClusterStatus::builder().build());
     let phase = phase(&status);
     let ended = matches!(phase, Phase::Ended(_));
@@ -113,7 +128,7 @@ async fn read(cx: &Cx, summary: &ClusterSummary, with_steps: bool) -> Result<Opt
             there::list(cx, &id, there::has_fleets(&cluster)),
             idle(cx, &id),
             scaling::attached(cx, &id),
-            has_steps(cx, &id, with_steps)
+            has_steps(cx, &id, is_twin)
         );
         (Policies { groups: groups?, idle: idle?, scaling: scaling? }, steps?)
     };
@@ -126,7 +141,7 @@ async fn read(cx: &Cx, summary: &ClusterSummary, with_steps: bool) -> Result<Opt
         has_steps,
     };
     let cluster = projected(key, &cluster, policies, life);
-    Ok(Some(Live { id, resource: Arc::new(cluster), mark }))
+    Ok(Live { id, resource: Arc::new(cluster), mark })
 }
 
 /// What has calls of its own.
