@@ -9,13 +9,12 @@ from pathlib import Path
 
 def binary(where: Path) -> Path:
     """The program itself."""
-    found = artifacts(where)
-    return next(Path(m["executable"]) for m in found if m["target"]["kind"] == ["bin"] and not m["profile"]["test"])
+    return next(Path(message["executable"]) for message in artifacts(where, "build"))
 
 
 def integration(where: Path) -> Path:
     """The integration tests."""
-    return next(Path(m["executable"]) for m in artifacts(where, "--test", "integration") if m["target"]["name"] == "integration")
+    return next(Path(m["executable"]) for m in artifacts(where, "test", "--no-run", "--test", "integration") if m["target"]["name"] == "integration")
 
 
 def installed(where: Path, name: str) -> Path:
@@ -24,8 +23,8 @@ def installed(where: Path, name: str) -> Path:
     return Path(json.loads(subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout)["python"])
 
 
-def artifacts(where: Path, *more: str) -> list[dict]:
-    command = ["cargo", "test", "--locked", "--no-run", *more, "--message-format", "json", "--quiet"]
+def artifacts(where: Path, *what: str) -> list[dict]:
+    command = ["cargo", *what, "--locked", "--message-format", "json", "--quiet"]
     built = subprocess.run(command, cwd=where, stdout=subprocess.PIPE, text=True, check=True)
     messages = map(json.loads, built.stdout.splitlines())
     return [message for message in messages if message.get("executable")]
