@@ -107,12 +107,12 @@ fn a_job_on_spark_killed_twice_is_one_step_and_its_results_are_whole() {
     aws.weights = "untrained";
     let spark = aws.wait(python::install("spark", &python::cache(), |_| {})).expect("Spark");
     let made = Command::new(&spark.python)
-        .arg(repository().join("scripts/sample_images.py"))
+        .arg(repository().join("scripts/sample-images"))
         .arg(aws.folder().join("samples"))
         .args(["--classes", "2", "--per-class", "4"])
         .status();
     assert!(made.is_ok_and(|made| made.success()));
-    aws.edit(STACK, "\nbootstrap:", "\nuploads: [{from: ../samples/Training, to: data/images/}]\n\nbootstrap:");
+    aws.edit(STACK, "\nbootstrap:", "\nuploads: [{from: ../samples, to: data/images/}]\n\nbootstrap:");
     aws.up(STACK).expect(0);
 
     let run = ["run", STACK, "features", "--weights", "untrained"];

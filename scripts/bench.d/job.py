@@ -108,7 +108,7 @@ def told(runs: dict[str, list[dict]], notebook: dict | None, images: int, cores:
 
 def drawn(cache: Path, folder: Path, count: int) -> Path:
     say(f"drawing {count} images")
-    command = [install.ensure("spark", cache)["python"], ROOT / "scripts/sample_images.py", folder, "--per-class", str(-(-count // 8))]
+    command = [install.ensure("spark", cache)["python"], ROOT / "scripts/sample-images", folder, "--per-class", str(-(-count // 8))]
     subprocess.run(command, check=True, timeout=AT_MOST)
     return folder
 

@@ -34,7 +34,7 @@ MEANT = {
 
 # What stands in the folder besides, and what was typed before: by page.
 BEFORE = {
-    "README.md": ["cp {cases}/01.json old.json"],
+    "README.md": ["rm -r images"],
     "docs/codes/FI335.md": ["cp {cases}/05.json cluster.json", "cp {cases}/bootstrap-emr.sh ../setup.sh"],
     "docs/codes/FI911.md": ["fruitsinfra up demo --for 1h --yes"],
     "docs/evidence.md": ["fruitsinfra init my-fruits", "fruitsinfra up my-fruits.yaml --yes"],
@@ -72,7 +72,9 @@ def reader(aws, samples, tmp_path):
     shutil.copytree(ROOT / "stacks", folder / "stacks")
     for place in ("images", "out/images"):
         shutil.copytree(samples, folder / place)
-    (folder / ".gitignore").write_text("images\n")
+    for place in ("scripts", "tests"):
+        (folder / place).symlink_to(ROOT / place)
+    (folder / ".gitignore").write_text("images\nscripts\ntests\n")
     reader = Reader(folder, aws.environment | {"AWS_ACCESS_KEY_ID": str(next(NUMBERS))})
     untrained(folder)
     for line in ("git init -q -b main", "git add .", "git commit -qm one", "echo >> stacks/demo.yaml", "git commit -qam two"):

@@ -23,8 +23,8 @@ def proofs(binary, tmp_path_factory) -> dict[str, Path]:
     python = install.ensure("spark", install.usual_cache())["python"]
     text = (ROOT / "stacks" / STACK).read_text()
     assert "\nbootstrap:" in text
-    (folder / STACK).write_text(text.replace("\nbootstrap:", "\nuploads: [{from: Training, to: data/images/}]\n\nbootstrap:", 1))
-    subprocess.run([python, ROOT / "scripts/sample_images.py", folder, "--classes", "5", "--per-class", "8", "--spoil"], check=True)
+    (folder / STACK).write_text(text.replace("\nbootstrap:", "\nuploads: [{from: samples, to: data/images/}]\n\nbootstrap:", 1))
+    subprocess.run([python, ROOT / "scripts/sample-images", folder / "samples", "--classes", "5", "--per-class", "8", "--spoil"], check=True)
     environment = {**os.environ, "FRUITSINFRA_LOCAL": str(folder / "aws"), "FRUITSINFRA_CACHE": str(install.usual_cache())}
 
     def ours(*arguments: str) -> str:

@@ -89,8 +89,8 @@ def with_spark(spark_python: str):
 def samples(with_spark, tmp_path_factory) -> Path:
     """8 classes of 8 images."""
     folder = tmp_path_factory.mktemp("samples")
-    with_spark(ROOT / "scripts" / "sample_images.py", folder, "--per-class", 8)
-    return folder / "Training"
+    with_spark(ROOT / "scripts" / "sample-images", folder, "--per-class", 8)
+    return folder
 
 
 @pytest.fixture(scope="session")

@@ -12,11 +12,12 @@ ODD = "Grün & reif 100% {x} [1]"
 def run(cache, endpoint, untrained, with_spark, tmp_path_factory):
     """Over the outputs of an earlier run, with weights in the older of Keras's two layouts."""
     folder = tmp_path_factory.mktemp("odd")
-    with_spark(ROOT / "scripts" / "sample_images.py", folder, "--classes", 2, "--per-class", 4, "--spoil")
-    with_spark(HERE / "odd_images.py", folder / "Training" / ODD)
+    images = folder / "images"
+    with_spark(ROOT / "scripts" / "sample-images", images, "--classes", 2, "--per-class", 4, "--spoil")
+    with_spark(HERE / "odd_images.py", images / ODD)
     with_spark(HERE / "older_layout.py", untrained, folder / "older.h5")
     bucket = Bucket(endpoint, "fruits-odd")
-    bucket.put_folder(folder / "Training", "images/Training/")
+    bucket.put_folder(images, "images/Training/")
     bucket.put("features/part-of-an-earlier-run.parquet", b"to be overwritten")
     bucket.put("model/of-the-user.txt", b"a sibling")
     return bucket.run(cache, tmp_path_factory.mktemp("work"), folder / "older.h5", "untrained")

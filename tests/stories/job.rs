@@ -25,12 +25,12 @@ fn images_become_features_and_the_broken_ones_are_named() {
     let (aws, spark) = with_spark();
     let images = aws.folder().join("samples");
     let made = Command::new(&spark.python)
-        .arg(repository().join("scripts/sample_images.py"))
+        .arg(repository().join("scripts/sample-images"))
         .arg(&images)
         .args(["--classes", "4", "--per-class", "6", "--spoil"])
         .status();
     assert!(made.is_ok_and(|made| made.success()));
-    aws.edit(STACK, "\nbootstrap:", "\nuploads: [{from: ../samples/Training, to: data/images/}]\n\nbootstrap:");
+    aws.edit(STACK, "\nbootstrap:", "\nuploads: [{from: ../samples, to: data/images/}]\n\nbootstrap:");
     aws.up(STACK).expect(0);
 
     let typo = aws.run(&["run", STACK, "featurs", "--weights", "untrained"]).expect(2);
