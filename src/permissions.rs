@@ -14,6 +14,7 @@ use serde_json::{Map, Value, json};
 
 use crate::blueprint::home_name;
 use crate::blueprint::policies::{keys, regions, s3};
+use crate::cloud::mark;
 use crate::cloud::surroundings::Surroundings;
 use crate::resources::{self, HOME, end, role_path};
 use crate::stack::{Bucket, Cluster, Existing, NodesRole, Place, Stack};
@@ -244,9 +245,9 @@ fn condition(given: Given, stack: &Stack, around: &Surroundings) -> Option<Value
         Given::Always => return None,
         Given::InItsRegion => ("aws:RequestedRegion", region.to_string()),
         Given::InTheEu => return Some(json!({"StringEquals": {"aws:RequestedRegion": regions(region)}})),
-        Given::Marked => return Some(json!({"Null": {"aws:ResourceTag/fruitsinfra:stack": "false"}})),
-        Given::OfThisStack => ("aws:ResourceTag/fruitsinfra:stack", stack.name.clone()),
-        Given::BornMarked => ("aws:RequestTag/fruitsinfra:stack", stack.name.clone()),
+        Given::Marked => return Some(json!({"Null": {mark::OF_RESOURCE: "false"}})),
+        Given::OfThisStack => (mark::OF_RESOURCE, stack.name.clone()),
+        Given::BornMarked => (mark::OF_REQUEST, stack.name.clone()),
         Given::AtCreationOf(action) => ("ec2:CreateAction", action.into()),
         Given::PassedTo(service) => ("iam:PassedToService", region.service_principal(service)),
         Given::LinkedTo(service) => ("iam:AWSServiceName", region.service_principal(service)),

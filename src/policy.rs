@@ -13,7 +13,7 @@ use crate::stack::{Limits, Stack, Theirs};
 #[derive(Debug)]
 pub struct Approved {
     plan: Plan<Live>,
-    waived: Vec<Refusal>,
+    allowed: Vec<Refusal>,
 }
 
 impl Approved {
@@ -22,8 +22,8 @@ impl Approved {
     }
 
     /// What would have forbidden it, were it not allowed this time.
-    pub fn waived(&self) -> &[Refusal] {
-        &self.waived
+    pub fn allowed(&self) -> &[Refusal] {
+        &self.allowed
     }
 }
 
@@ -194,8 +194,8 @@ fn strangers(plan: &Plan<Live>, owner: &str) -> impl Iterator<Item = Refusal> {
 
 /// Lets a plan pass, or says why not.
 pub fn check<'a>(plan: Plan<Live>, terms: impl Into<Terms<'a>>) -> Result<Approved, Vec<Refusal>> {
-    let (refusals, waived) = objections(&plan, terms);
-    if refusals.is_empty() { Ok(Approved { plan, waived }) } else { Err(refusals) }
+    let (refusals, allowed) = objections(&plan, terms);
+    if refusals.is_empty() { Ok(Approved { plan, allowed }) } else { Err(refusals) }
 }
 
 #[cfg(test)]

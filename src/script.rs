@@ -62,39 +62,54 @@ pub enum Origin {
     Ours,
 }
 
-/// The scripts that a stack would run, and what is wrong with those that there cannot be.
+/// The scripts of people's own that a stack would run, and what is wrong with those that there cannot be.
 #[derive(Debug)]
 pub struct Texts {
     pub texts: Vec<Text>,
     pub broken: Broken,
 }
 
-/// Every script that a stack names, rendered where it is a template.
+/// Every script that a stack names, rendered where it is a template, but for what our own templates become.
 pub fn texts<'a>(loaded: &Loaded, folder: impl Into<Folder<'a>>) -> Texts {
     let folder = folder.into();
     let Loaded { stack, source, .. } = loaded;
     let actions = stack.bootstrap.iter().map(|action| {
-        let name = match &action.work {
-            BootstrapWork::Script(path) => path.display().to_string(),
-            BootstrapWork::Template { template, .. } => rendered(template, &action.name),
+        let (name, template) = match &action.work {
+            BootstrapWork::Script(path) => (path.display().to_string(), None),
+            BootstrapWork::Template { template, .. } => (rendered(template, &action.name), Some(template)),
         };
-        (name, Language::Shell, of_action(stack, action, folder, None))
+        let text = unless_ours(folder, template, || of_action(stack, action, folder, None));
+        (name, Language::Shell, text)
     });
     let jobs = stack.jobs.iter().map(|(key, work)| {
-        let name = match &work.work {
-            JobWork::Script { script, .. } => script.display().to_string(),
-            JobWork::Template(features) => rendered(&features.template, key),
+        let (name, template) = match &work.work {
+            JobWork::Script { script, .. } => (script.display().to_string(), None),
+            JobWork::Template(features) => (rendered(&features.template, key), Some(&features.template)),
         };
-        (name, Language::Python, of_job(stack, key, work, folder))
+        let text = unless_ours(folder, template, || of_job(stack, key, work, folder));
+        (name, Language::Python, text)
     });
     let mut all = Texts { texts: vec![], broken: Broken { sources: vec![], findings: vec![] } };
     for (file, language, text) in actions.chain(jobs) {
         match text {
-            Ok((text, origin)) => all.texts.push(Text { file, text, language, origin }),
+            Ok(Some((text, origin))) => all.texts.push(Text { file, text, language, origin }),
+            Ok(None) => {}
             Err(error) => all.broken.add(error, source),
         }
     }
     all
+}
+
+/// A script, unless it comes of a template of ours.
+fn unless_ours(
+    folder: Folder,
+    template: Option<&String>,
+    text: impl FnOnce() -> Result<(String, Origin), ScriptError>,
+) -> Result<Option<(String, Origin)>, ScriptError> {
+    match template {
+        Some(name) if beside(folder, name)?.is_none() => ours(name).map(|_| None),
+        _ => text().map(Some),
+    }
 }
 
 /// Whether a line of a script is one that sets its sections apart: `# -----`.

@@ -15,7 +15,7 @@ use crate::resources::schedule::Schedule;
 use crate::resources::security_group::SecurityGroup;
 use crate::stack::{
     AfterWait, Bucket, Cluster, Configuration, Group, ManagedScaling, Market, OnDemandAllocation, RootVolume,
-    ScaleDown, ScalingUnit, SpotAllocation, Stack,
+    SPOT_WAIT, ScaleDown, ScalingUnit, SpotAllocation, Stack,
 };
 
 use super::bootstrap_key;
@@ -203,9 +203,6 @@ fn actions(stack: &Stack, objects: &[Object]) -> Vec<Action> {
     stack.bootstrap.iter().filter_map(action).collect()
 }
 
-/// What EMR waits for spot instances, unless said: what its console offers.
-const WAIT: u64 = 20;
-
 /// A fleet as EMR gets it; every group is one in a cluster that has any.
 fn fleet(group: &Group) -> kind::Fleet {
     let said = group.fleet.clone().unwrap_or_default();
@@ -214,7 +211,7 @@ fn fleet(group: &Group) -> kind::Fleet {
         more: number(said.spot),
         allocation: said.allocation.map(SpotAllocation::as_str),
         on_demand_allocation: said.on_demand_allocation.map(OnDemandAllocation::as_str),
-        wait: i32::try_from(said.wait.map_or(WAIT, |wait| wait.as_secs() / 60)).unwrap_or(i32::MAX),
+        wait: i32::try_from(said.wait.map_or(SPOT_WAIT.into(), |wait| wait.as_secs() / 60)).unwrap_or(i32::MAX),
         end: said.then == AfterWait::End,
     }
 }

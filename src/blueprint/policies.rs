@@ -8,11 +8,12 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
+use crate::cloud::mark;
 use crate::cloud::surroundings::Surroundings;
 use crate::residency::EuRegion;
 use crate::resource::Ref;
 
-use crate::resources::{HOME, object};
+use crate::resources::{HOME, object, role_path};
 use crate::stack::{Bucket, Cluster, Encryption, Grants, OurBucket, Place, Stack};
 
 use super::{home_name, nodes_role};
@@ -50,7 +51,7 @@ pub fn end(stack: &Stack, around: &Surroundings) -> Value {
         "Effect": "Allow",
         "Action": "elasticmapreduce:TerminateJobFlows",
         "Resource": around.region.arn("elasticmapreduce", true, &around.account, "cluster/*"),
-        "Condition": {"StringEquals": {"aws:ResourceTag/fruitsinfra:stack": stack.name}},
+        "Condition": {"StringEquals": {mark::OF_RESOURCE: stack.name}},
     }]})
 }
 
@@ -60,10 +61,10 @@ pub fn service(stack: &Stack, around: &Surroundings) -> Value {
     // Images and snapshots belong to AWS: their ARNs name no account.
     let shared = |resource: &str| around.region.arn("ec2", true, "*", resource);
     let subnet = around.network.as_ref().map_or("*", |network| network.subnet.as_str());
-    let tagged = json!({"StringEquals": {"aws:ResourceTag/fruitsinfra:stack": stack.name}});
+    let tagged = json!({"StringEquals": {mark::OF_RESOURCE: stack.name}});
     let role = |path: &str| around.region.arn("iam", false, &around.account, path);
     let roles = match nodes_role(stack) {
-        Ref::Ours(address) => json!(role(&format!("role/fruitsinfra/{}/{}-{}", stack.name, stack.name, address.key))),
+        Ref::Ours(address) => json!(role(&format!("role{}{}-{}", role_path(&stack.name), stack.name, address.key))),
         // Its path is not known; no two roles of an account have one name.
         Ref::Theirs(id) => json!([role(&format!("role/{id}")), role(&format!("role/*/{id}"))]),
     };

@@ -89,8 +89,7 @@ pub fn examine<'a>(loaded: &Loaded, folder: impl Into<Folder<'a>>, today: Date, 
     let lines = Lines::of(&loaded.source.text);
     findings.extend(of_stack.into_iter().map(|problem| problem.found_in(&loaded.source.file, &lines)));
     findings.sort_by_key(|finding| (finding.span.start, finding.code));
-    // Ours are sound, which tests hold.
-    for parsed in texts.into_iter().filter(|parsed| parsed.text.origin != Origin::Ours) {
+    for parsed in texts {
         found.in_text(parsed, &nodes);
     }
     let (notebooks, of_notebooks) = notebook::check(loaded, folder.files);
@@ -125,7 +124,7 @@ pub fn script(text: Text, stack: &Stack) -> Vec<Finding> {
     in_text(&parsed[0], &Nodes::of(stack, &parsed))
 }
 
-/// A script with the commands in it, if it is the shell's and people's own.
+/// A script with the commands in it, if it is the shell's.
 struct Parsed {
     text: Text,
     commands: Option<Script>,
@@ -133,8 +132,7 @@ struct Parsed {
 
 impl Parsed {
     fn of(text: Text) -> Self {
-        let own = text.language == Language::Shell && text.origin != Origin::Ours;
-        let commands = own.then(|| shell::read(&text.text)).flatten();
+        let commands = (text.language == Language::Shell).then(|| shell::read(&text.text)).flatten();
         Self { text, commands }
     }
 }
@@ -228,18 +226,21 @@ fn has_empty_part(text: &str) -> bool {
 mod tests {
     use super::*;
 
-    /// Those are not looked at whenever a stack is checked.
+    /// So that they need not be looked at whenever a stack is checked.
     #[test]
     fn nothing_is_found_in_what_our_templates_become() {
         let mut seen = 0;
         for name in ["demo", "jupyter", "minimal", "spot-graviton"] {
             let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("stacks/{name}.yaml"));
             let loaded = stack::load(&path).expect("is a stack");
-            let texts = script::texts(&loaded, path.parent().expect("has a folder")).texts;
-            let nodes = Nodes::of(&loaded.stack, &[]);
-            for text in texts.into_iter().filter(|text| text.origin == Origin::Ours) {
-                let commands = shell::read(&text.text);
-                assert_eq!(in_text(&Parsed { text, commands }, &nodes), [], "{name}");
+            let (stack, folder) = (&loaded.stack, path.parent().expect("has a folder"));
+            let actions =
+                stack.bootstrap.iter().map(|action| (Language::Shell, script::bootstrap(stack, action, folder, None)));
+            let jobs = stack.jobs.iter().map(|(key, job)| (Language::Python, script::job(stack, key, job, folder)));
+            for (language, text) in actions.chain(jobs) {
+                let text = text.expect("renders");
+                let text = Text { file: name.into(), text, language, origin: Origin::Ours };
+                assert_eq!(in_text(&Parsed::of(text), &Nodes::of(stack, &[])), [], "{name}");
                 seen += 1;
             }
         }

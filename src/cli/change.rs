@@ -215,12 +215,12 @@ async fn approve(
     let (sending, prices, region) = (sending as u64, session.prices(), session.stack.region);
     let cost = aim.cost(session, world).map(|cost| cost.with_uploads(sending, prices, region));
     let terms = aim.terms(session, world, cost.as_ref(), request.allowed)?;
-    let (refusals, waived) = policy::objections(&plan, terms.clone());
+    let (refusals, allowed) = policy::objections(&plan, terms.clone());
     let end = if aim.ends() { None } else { super::end::words(&plan, &session.stack, aim.until(session, world)?) };
     let shown = Shown {
         uploads,
         refusals: &refusals,
-        waived: &waived,
+        allowed: &allowed,
         end: end.as_deref(),
         cost: cost.as_ref(),
         requests: if cost.is_none() { price::requests(sending, prices, region) } else { None },

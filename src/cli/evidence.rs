@@ -79,7 +79,9 @@ pub(super) async fn run(global: &Global, args: &Args) -> Ended {
 /// Whether a document, or a page of it, is as it was written.
 fn check(ui: Ui, file: &std::path::Path) -> Ended {
     let shown = file.display();
-    let bytes = std::fs::read(file).map_err(|error| Failure::usage(format!("{shown}: {error}")))?;
+    let bytes = std::fs::read(file).map_err(|error| {
+        Failure::usage(format!("{shown} cannot be read: {error}")).hint("name a file that `evidence` has written")
+    })?;
     let written = String::from_utf8_lossy(&bytes);
     let document = seal::found(&written).ok_or_else(|| {
         Failure::usage(format!("{shown} is no evidence: there is no document in it"))

@@ -107,6 +107,10 @@ pub fn stack_of(tags: &BTreeMap<String, String>) -> Option<&str> {
 /// The key of the tag by which things of any stack are found.
 pub const MARKED: &str = STACK;
 
+/// What a policy's condition calls that tag: of the thing that a call is about, and of what a call makes.
+pub const OF_RESOURCE: &str = "aws:ResourceTag/fruitsinfra:stack";
+pub const OF_REQUEST: &str = "aws:RequestTag/fruitsinfra:stack";
+
 /// The tags a person wrote: all but ours.
 pub fn own_tags(tags: &BTreeMap<String, String>) -> BTreeMap<String, String> {
     tags.iter()

@@ -7,10 +7,7 @@ use super::request::Reading;
 use super::text::Part;
 use super::tree::{self, Fields};
 use crate::stack::node::Node;
-use crate::stack::{OnDemandAllocation, SpotAllocation};
-
-/// What EMR waits for spot instances where a stack does not say.
-const WAIT: u32 = 20;
+use crate::stack::{OnDemandAllocation, SPOT_WAIT, SpotAllocation};
 
 /// One type of a fleet.
 struct Type<'n> {
@@ -147,7 +144,7 @@ impl Reading<'_> {
         let known = SpotAllocation::ALL.map(SpotAllocation::as_str);
         fleet.extend(self.allocation(&mut of, &known).map(|word| ("allocation", word)));
         let wait = of.take("TimeoutDurationMinutes").and_then(|node| self.notes.number(node, "TimeoutDurationMinutes"));
-        let wait = wait.filter(|wait| *wait != WAIT);
+        let wait = wait.filter(|wait| *wait != SPOT_WAIT);
         fleet.extend(wait.map(|wait| ("wait", Part::word(format!("{wait}m")))));
         let action = of.take("TimeoutAction").and_then(tree::scalar).unwrap_or_default();
         if action.eq_ignore_ascii_case("TERMINATE_CLUSTER") {

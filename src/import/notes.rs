@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use crate::stack::finding::{Finding, Lines, Problem, Severity};
 use crate::stack::node::Node;
+use crate::text::counted;
 
 use super::tree::{self, Fields};
 
@@ -71,7 +72,7 @@ pub(super) struct Notes {
     wrong: Vec<Wrong>,
 }
 
-/// No list of them is read further.
+/// No list of them is read further; what it leaves out is said in its last line.
 const MOST: usize = 100;
 
 impl Notes {
@@ -175,7 +176,12 @@ impl Notes {
     /// All of them as findings, in the order in which a stack lists them.
     pub(super) fn findings(mut self, file: &str, text: &str) -> Vec<(Sort, Finding)> {
         self.told.sort_by_key(|(sort, problem)| (*sort, problem.span.start));
-        self.told.truncate(MOST);
+        if let Some((sort, Problem { span, .. })) = self.told.get(MOST).cloned() {
+            let more = counted(self.told.len() - MOST, "note");
+            self.told.truncate(MOST);
+            let hint = "compare the source from here on with the stack, or import it in parts";
+            self.add(sort, &span, format!("{more} more, which no list names"), hint);
+        }
         let lines = Lines::of(text);
         self.told.into_iter().map(|(sort, problem)| (sort, problem.found_in(file, &lines))).collect()
     }
@@ -216,5 +222,25 @@ fn instead(path: &str) -> &'static str {
         "AutoScalingPolicy" => "write `managed_scaling: {minimum: 1, maximum: 4}`, which EMR follows by itself",
         "LogEncryptionKmsKeyId" => "encrypt the log bucket: `buckets: {logs: {kms_key: arn:...}}`",
         _ => "do without it, or start that cluster without fruitsinfra",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_list_leaves_out_it_says_last() {
+        let text = "x\n".repeat(2 * MOST);
+        let mut notes = Notes::default();
+        for at in 0..MOST + 3 {
+            notes.add(Sort::Unsayable, &(2 * at..2 * at + 1), format!("`{at}` cannot be said"), "do without it");
+        }
+        notes.add(Sort::Chosen, &(0..1), "chosen", "change it");
+        let told = notes.findings("a.json", &text);
+        assert_eq!(told.len(), MOST + 1);
+        let (sort, last) = told.last().expect("it is not empty");
+        assert_eq!((*sort, last.message.as_str()), (Sort::Unsayable, "4 notes more, which no list names"));
+        assert_eq!(last.line, MOST + 1, "where the first of them is");
     }
 }

@@ -16,7 +16,7 @@ use futures::future::BoxFuture;
 use serde_json::json;
 
 use crate::cloud::error::{Class, CloudError, Outcome, call};
-use crate::cloud::mark::{Lost, Mark, own_tags};
+use crate::cloud::mark::{Lost, MARKED, Mark, own_tags};
 use crate::resource::{Address, Change, Cx, Field, Id, Kind, Live, OnDown, Resource};
 use crate::resources::patiently;
 
@@ -302,7 +302,7 @@ async fn find(cx: &Cx, filter: &str, value: &str) -> Result<Vec<Found>, CloudErr
 }
 
 async fn list(cx: &Cx) -> Result<Vec<Live>, CloudError> {
-    let found = find(cx, "tag:fruitsinfra:stack", &cx.stack).await?;
+    let found = find(cx, &format!("tag:{MARKED}"), &cx.stack).await?;
     let live = found.iter().filter_map(|found| {
         let mark = mark(found, &cx.stack)?;
         let name = found.group_name.clone()?;

@@ -88,6 +88,9 @@ impl OnDemandAllocation {
     }
 }
 
+/// Minutes that EMR waits for spot instances where a stack does not say: what its console offers.
+pub const SPOT_WAIT: u32 = 20;
+
 /// What becomes of a cluster that waited for spot instances in vain.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]

@@ -38,7 +38,7 @@ pub use cluster::{
 pub use files::{Disk, Files, Folder, Kind};
 pub use finding::{Finding, Severity};
 pub(crate) use finding::{meant, nearest};
-pub use fleet::{AfterWait, Fleet, OnDemandAllocation, SpotAllocation};
+pub use fleet::{AfterWait, Fleet, OnDemandAllocation, SPOT_WAIT, SpotAllocation};
 pub use forms::{Expire, Place};
 pub use job::{Bootstrap, BootstrapWork, FeatureJob, Job, JobWork, Model, OnFailure, PackagesFrom, Pca, Weights};
 pub(crate) use job::{is_tensorflow, normal_package};

@@ -24,7 +24,7 @@ pub struct Shown<'a> {
     pub uploads: &'a [Batch],
     pub refusals: &'a [Refusal],
     /// What would be refused, were it not allowed this time.
-    pub waived: &'a [Refusal],
+    pub allowed: &'a [Refusal],
     /// When the cluster ends, in words.
     pub end: Option<&'a str>,
     pub cost: Option<&'a Cost>,
@@ -71,7 +71,7 @@ pub fn json<E: AsRef<dyn Resource>>(plan: &Plan<E>, shown: &Shown) -> Value {
         "uploads": shown.uploads,
         "cost": shown.cost,
         "refusals": shown.refusals,
-        "allowed": shown.waived,
+        "allowed": shown.allowed,
         "end": shown.end,
         "contacts": shown.contacts,
     })
@@ -96,7 +96,7 @@ pub fn text<E: AsRef<dyn Resource>>(plan: &Plan<E>, shown: &Shown) -> String {
     for Refusal { code, message } in shown.refusals {
         let _ = writeln!(out, "{RED}refused{RED:#} {code}: {message}");
     }
-    for Refusal { code, message } in shown.waived {
+    for Refusal { code, message } in shown.allowed {
         let _ = writeln!(out, "{YELLOW}allowed{YELLOW:#} {code}: {message}");
     }
     if let Some(cost) = shown.cost {

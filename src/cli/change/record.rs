@@ -27,7 +27,7 @@ pub(super) async fn tell(session: &Session, home: &str, entries: Vec<Entry>) {
 
 /// The limit that this plan passes, as it was shown.
 pub(super) fn passed(session: &Session, request: Request<'_>, world: &World, approved: &Approved) -> Option<Entry> {
-    let allowed = request.allowed.filter(|_| !approved.waived().is_empty())?;
+    let allowed = request.allowed.filter(|_| !approved.allowed().is_empty())?;
     let deed = Deed::Override { code: allowed.code.into(), because: allowed.because.clone() };
     Some(entry(session, request, deed, world.cluster().map(|live| live.id.0.clone())))
 }
