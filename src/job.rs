@@ -23,6 +23,7 @@ use crate::resources::once::Once;
 use crate::resources::wait;
 use crate::stack::facts::instance_type;
 use crate::stack::{Cluster, Job, JobWork, OnFailure, Stack};
+use crate::text::lasting;
 use crate::weights;
 
 /// How long one `run` follows a step; the next one goes on.
@@ -186,7 +187,10 @@ pub async fn follow(
                     Some((bucket, key)) if state == "RUNNING" => results::progress(cx, bucket, key).await?,
                     _ => None,
                 };
-                cx.say(&address(job), own.map_or(state.to_owned(), |own| format!("{state}: {own}")));
+                let since = if state == "RUNNING" { now.started } else { now.created };
+                let lasts = lasting(cx.clock.since(since.unwrap_or(begun)));
+                let own = own.map_or_else(String::new, |own| format!(": {own}"));
+                cx.say(&address(job), format!("{state} for {lasts}{own}"));
             }
         }
         if cx.clock.since(begun) >= FOLLOW {

@@ -41,6 +41,8 @@ fn images_become_features_and_the_broken_ones_are_named() {
 
     let run = aws.run(&["run", STACK, "features", "--weights", "untrained", "--output", "json"]).expect(0);
     assert_eq!(run.lines().last().map(|event| event["ok"].clone()), Some(json!(true)));
+    let waits = |event: &Value| event["message"].as_str().is_some_and(|told| told.starts_with("RUNNING for "));
+    assert!(run.lines().iter().any(waits), "what is waited for, and since when: {}", run.out);
     let results = aws.run(&["results", STACK, "features", "--output", "json"]).expect(0).json();
     let mut failed: Vec<&str> = array(&results["failed_rows"]).filter_map(|row| row["path"].as_str()).collect();
     failed.sort_unstable();
