@@ -110,8 +110,7 @@ def cache(tmp_path_factory) -> Path:
 def samples(cache, tmp_path_factory) -> Path:
     """Three classes of eight images, in the layout of Fruits-360."""
     folder = tmp_path_factory.mktemp("samples") / "images"
-    python = install.ensure("spark", install.usual_cache())["python"]
-    subprocess.run([python, ROOT / "scripts/sample-images", folder, "--classes", "3", "--per-class", "8"], check=True)
+    subprocess.run([ROOT / "scripts/sample-images", folder, "--classes", "3", "--per-class", "8"], check=True)
     return folder
 
 

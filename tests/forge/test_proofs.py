@@ -20,11 +20,10 @@ STACK = "minimal.yaml"
 def proofs(binary, tmp_path_factory) -> dict[str, Path]:
     """The pages, by name."""
     folder = tmp_path_factory.mktemp("proofs")
-    python = install.ensure("spark", install.usual_cache())["python"]
     text = (ROOT / "stacks" / STACK).read_text()
     assert "\nbootstrap:" in text
     (folder / STACK).write_text(text.replace("\nbootstrap:", "\nuploads: [{from: samples, to: data/images/}]\n\nbootstrap:", 1))
-    subprocess.run([python, ROOT / "scripts/sample-images", folder / "samples", "--classes", "5", "--per-class", "8", "--spoil"], check=True)
+    subprocess.run([ROOT / "scripts/sample-images", folder / "samples", "--classes", "5", "--per-class", "8", "--spoil"], check=True)
     environment = {**os.environ, "FRUITSINFRA_LOCAL": str(folder / "aws"), "FRUITSINFRA_CACHE": str(install.usual_cache())}
 
     def ours(*arguments: str) -> str:
